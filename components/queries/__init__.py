@@ -1,0 +1,1 @@
+"""Reads for pages and services: one module per noun."""

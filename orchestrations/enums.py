@@ -1,0 +1,111 @@
+"""The closed lists of words that the upper app stores."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+
+
+class RunStatus(TextChoices):
+    """Where a run stands; which moves are allowed is in `RUN_MOVES`."""
+
+    CREATED = "created", "Created"
+    WAITING = "waiting", "Waiting"
+    PROCESSING = "processing", "Processing"
+    TERMINATING = "terminating", "Terminating"
+    SUCCESS = "success", "Success"
+    WARNING = "warning", "Warning"
+    ERROR = "error", "Error"
+    TERMINATED = "terminated", "Terminated"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class TaskStatus(TextChoices):
+    """Where a task of a run stands; which moves are allowed is in `TASK_MOVES`."""
+
+    CREATED = "created", "Created"
+    WAITING = "waiting", "Waiting"
+    PROCESSING = "processing", "Processing"
+    TERMINATING = "terminating", "Terminating"
+    SUCCESS = "success", "Success"
+    WARNING = "warning", "Warning"
+    ERROR = "error", "Error"
+    TERMINATED = "terminated", "Terminated"
+    CANCELLED = "cancelled", "Cancelled"
+    SKIPPED = "skipped", "Skipped"
+
+
+R, T = RunStatus, TaskStatus
+RUN_MOVES: dict[RunStatus, frozenset[RunStatus]] = {
+    R.CREATED: frozenset({R.WAITING, R.PROCESSING, R.CANCELLED, R.ERROR}),
+    R.WAITING: frozenset({R.PROCESSING, R.CANCELLED, R.ERROR}),
+    R.PROCESSING: frozenset({R.SUCCESS, R.WARNING, R.ERROR, R.TERMINATING}),
+    R.TERMINATING: frozenset({R.TERMINATED, R.ERROR}),
+    R.SUCCESS: frozenset(),
+    R.WARNING: frozenset(),
+    R.ERROR: frozenset(),
+    R.TERMINATED: frozenset(),
+    R.CANCELLED: frozenset(),
+}
+# waiting: its job or child run exists and has not begun, or its delay runs
+TASK_MOVES: dict[TaskStatus, frozenset[TaskStatus]] = {
+    T.CREATED: frozenset({T.WAITING, T.PROCESSING, T.SKIPPED, T.CANCELLED, T.ERROR}),
+    T.WAITING: frozenset(
+        {T.PROCESSING, T.SUCCESS, T.WARNING, T.ERROR, T.TERMINATED, T.CANCELLED, T.TERMINATING}
+    ),
+    T.PROCESSING: frozenset(
+        {T.WAITING, T.SUCCESS, T.WARNING, T.ERROR, T.TERMINATED, T.CANCELLED, T.TERMINATING}
+    ),
+    T.TERMINATING: frozenset({T.TERMINATED, T.CANCELLED, T.SUCCESS, T.WARNING, T.ERROR}),
+    T.SUCCESS: frozenset(),
+    T.WARNING: frozenset(),
+    T.ERROR: frozenset(),
+    T.TERMINATED: frozenset(),
+    T.CANCELLED: frozenset(),
+    T.SKIPPED: frozenset(),
+}
+QUEUED_RUN = (R.CREATED, R.WAITING)
+ACTIVE_RUN = (R.PROCESSING, R.TERMINATING)
+UNFINISHED_RUN = (*QUEUED_RUN, *ACTIVE_RUN)
+FINISHED_RUN = tuple(s for s in R if s not in UNFINISHED_RUN)
+UNFINISHED_TASK = (T.CREATED, T.WAITING, T.PROCESSING, T.TERMINATING)
+FINISHED_TASK = tuple(s for s in T if s not in UNFINISHED_TASK)
+
+
+class StartedBy(TextChoices):
+    """What started a run."""
+
+    MANUAL = "manual", "By hand"
+    SCHEDULE = "schedule", "Schedule"
+    TRIGGER = "trigger", "Trigger"
+    API = "api", "API"
+    RETRY = "retry", "Retry"
+    NESTED = "nested", "Orchestration"
+
+
+class Overlap(TextChoices):
+    """What a due moment does while an earlier run of the orchestration is unfinished."""
+
+    QUEUE_ONE = "queue_one", "Queue one"
+    SKIP = "skip", "Skip"
+    QUEUE_ALL = "queue_all", "Queue all"
+    TERMINATE = "terminate", "Terminate the old run"
+
+
+class Misfire(TextChoices):
+    """What becomes of due moments that passed while nothing could fire them."""
+
+    SKIP = "skip", "Skip them"
+    LAST = "last", "Run the last one"
+    ALL = "all", "Run all, up to a number"
+
+
+class SlotOutcome(TextChoices):
+    """What became of one due moment."""
+
+    FIRED = "fired", "Fired"
+    QUEUED = "queued", "Queued behind a run"
+    SKIPPED = "skipped", "Skipped: a run was unfinished"
+    COALESCED = "coalesced", "Joined a later moment"
+    MISSED = "missed", "Missed"
+    PAUSED = "paused", "Paused"
+    REJECTED = "rejected", "Rejected"

@@ -1,0 +1,29 @@
+"""Celery's doors into the upper app: ids in, the engine or a service does the work."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+
+@shared_task
+def advance_run(run_id: int) -> None:
+    """Bring one run as far as it can go now; safe to call twice."""
+    from orchestrations.engine.dispatch import advance_run as advance  # noqa: PLC0415  # leaf
+
+    advance(run_id)
+
+
+@shared_task
+def recover_runs() -> None:
+    """Advance runs whose bell was lost."""
+    from orchestrations.engine.recovery import recover_runs as recover  # noqa: PLC0415  # leaf
+
+    recover()
+
+
+@shared_task
+def fire_schedule(schedule_id: int) -> None:
+    """Fire what is due of one schedule, as beat's own scheduler would."""
+    from orchestrations.services.schedules import fire_schedule as fire  # noqa: PLC0415  # leaf
+
+    fire(schedule_id)

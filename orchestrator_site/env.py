@@ -1,0 +1,139 @@
+"""Typed readers of environment variables: a bad value stops the start with a sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+
+def _read(name: str, default: T, convert: Callable[[str], T]) -> T:
+    raw = os.environ.get(name, "").strip()
+    return convert(raw) if raw else default
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable's text, without surrounding blanks; the default where it is empty."""
+    return _read(name, default, str)
+
+
+def integer(name: str, default: int, *, low: int = 0, high: int | None = None) -> int:
+    """Return a whole number between `low` and `high`; raises ImproperlyConfigured otherwise."""
+
+    def convert(raw: str) -> int:
+        wanted = f"a whole number from {low}" + (f" to {high}" if high is not None else " up")
+        try:
+            value = int(raw)
+        except ValueError:
+            raise ImproperlyConfigured(f"{name} is “{raw}”; it takes {wanted}.") from None
+        if value < low or (high is not None and value > high):
+            raise ImproperlyConfigured(f"{name} is {value}; it takes {wanted}.")
+        return value
+
+    return _read(name, default, convert)
+
+
+def boolean(name: str, *, default: bool) -> bool:
+    """Return a switch: 1/true/yes/on or 0/false/no/off; raises ImproperlyConfigured otherwise."""
+
+    def convert(raw: str) -> bool:
+        if raw.lower() not in TRUE | FALSE:
+            raise ImproperlyConfigured(f"{name} is “{raw}”; it takes 1 or 0.")
+        return raw.lower() in TRUE
+
+    return _read(name, default, convert)
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """Return a comma-separated list, blanks trimmed and empty items dropped."""
+    return _read(name, default, lambda raw: [w.strip() for w in raw.split(",") if w.strip()])
+
+
+def choice(name: str, default: str, allowed: list[str]) -> str:
+    """Return one of `allowed`; raises ImproperlyConfigured otherwise."""
+
+    def convert(raw: str) -> str:
+        if raw not in allowed:
+            raise ImproperlyConfigured(f"{name} is “{raw}”; it takes one of: {', '.join(allowed)}.")
+        return raw
+
+    return _read(name, default, convert)
+
+
+def folder(name: str, default: Path) -> Path:
+    """Return an absolute folder, which is created; raises ImproperlyConfigured where it cannot be."""
+    path = _read(name, default, Path).expanduser().absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name} is “{path}”, which cannot be used as a folder: {error.strerror}."
+        ) from None
+    return path
+
+
+def url(name: str, default: str, schemes: list[str]) -> str:
+    """Return a URL with one of `schemes`; raises ImproperlyConfigured without showing its password."""
+
+    def convert(raw: str) -> str:
+        scheme = raw.split(":", 1)[0]
+        if "://" not in raw or scheme not in schemes:
+            raise ImproperlyConfigured(
+                f"{name} must be a URL that starts with one of: "
+                f"{', '.join(s + '://' for s in schemes)}."
+            )
+        return raw
+
+    return _read(name, default, convert)
+
+
+def database(name: str, home: Path) -> dict[str, object]:
+    """Return Django's DATABASES entry from a URL; SQLite in `home` where it is not set.
+
+    Raises ImproperlyConfigured for other schemes or a port that is no number.
+    """
+    raw = url(
+        name, f"sqlite:///{home / 'orchestrator.sqlite3'}", ["sqlite", "postgresql", "postgres"]
+    )
+    parts = urlsplit(raw)
+    if parts.scheme == "sqlite":
+        return sqlite(unquote(parts.path.removeprefix("/") if parts.netloc else parts.path))
+    try:
+        port = parts.port or 5432
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} has a port that is not a number.") from None
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": port,
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5},
+    }
+
+
+def sqlite(path: str) -> dict[str, object]:
+    """Return the entry for one SQLite file, several processes writing.
+
+    IMMEDIATE takes the write lock when a transaction begins: with the deferred default a reader
+    that turns writer fails at once with "database is locked", whatever the timeout.
+    """
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8000;",
+        },
+    }

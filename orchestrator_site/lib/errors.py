@@ -1,0 +1,52 @@
+"""Errors of ours: a reference for the person, a traceback for the log, never a blank page."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.core.signals import got_request_exception
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+# Django answers these itself, with the pages 400, 403 and 404.
+EXPECTED = (Http404, PermissionDenied, SuspiciousOperation, BadRequest)
+
+logger = logging.getLogger(__name__)
+
+
+def new_reference() -> str:
+    """Return a short text that is easy to read out: eight characters, unlike each other."""
+    return "".join(secrets.choice("23456789ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(8))
+
+
+class ErrorReferenceMiddleware:
+    """Answer an unexpected exception with a reference that stands in the log beside it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Log and answer 500; leave what Django answers, and everything while debugging."""
+        if isinstance(exception, EXPECTED) or settings.DEBUG:
+            return None
+        got_request_exception.send(sender=type(self), request=request)
+        reference = new_reference()
+        logger.error(
+            "Error %s at %s %s", reference, request.method, request.path, exc_info=exception
+        )
+        if request.path.startswith("/api/"):
+            message = f"Something went wrong on our side. Reference: {reference}."
+            answer: HttpResponse = JsonResponse(
+                {"error": {"code": "internal", "message": message, "fields": {}}}, status=500
+            )
+        else:
+            answer = render(request, "500.html", {"reference": reference}, status=500)
+        answer["X-Error-Reference"] = reference
+        return answer
