@@ -6,7 +6,7 @@ import os
 
 from celery import Celery
 
-from orchestrator_site.lib import sqlite_transport as sqlite_transport  # registers sqlitebroker://
+import orchestrator_site.lib.sqlite_transport  # noqa: F401  # registers sqlitebroker://
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator_site.settings")
 

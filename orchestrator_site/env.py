@@ -25,7 +25,7 @@ def text(name: str, default: str = "") -> str:
 
 
 def integer(name: str, default: int, *, low: int = 0, high: int | None = None) -> int:
-    """Return a whole number between `low` and `high`; raises ImproperlyConfigured otherwise."""
+    """Return a whole number from `low` to `high`; raises ImproperlyConfigured otherwise."""
 
     def convert(raw: str) -> int:
         wanted = f"a whole number from {low}" + (f" to {high}" if high is not None else " up")
@@ -61,14 +61,15 @@ def choice(name: str, default: str, allowed: list[str]) -> str:
 
     def convert(raw: str) -> str:
         if raw not in allowed:
-            raise ImproperlyConfigured(f"{name} is “{raw}”; it takes one of: {', '.join(allowed)}.")
+            words = ", ".join(allowed)
+            raise ImproperlyConfigured(f"{name} is “{raw}”; it takes one of: {words}.")
         return raw
 
     return _read(name, default, convert)
 
 
 def folder(name: str, default: Path) -> Path:
-    """Return an absolute folder, which is created; raises ImproperlyConfigured where it cannot be."""
+    """Return an absolute folder, made if need be; raises ImproperlyConfigured if it cannot be."""
     path = _read(name, default, Path).expanduser().absolute()
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,7 @@ def folder(name: str, default: Path) -> Path:
 
 
 def url(name: str, default: str, schemes: list[str]) -> str:
-    """Return a URL with one of `schemes`; raises ImproperlyConfigured without showing its password."""
+    """Return a URL with one of `schemes`; raises ImproperlyConfigured, never showing a password."""
 
     def convert(raw: str) -> str:
         scheme = raw.split(":", 1)[0]
@@ -134,6 +135,8 @@ def sqlite(path: str) -> dict[str, object]:
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 30,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8000;",
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8000;"
+            ),
         },
     }

@@ -1,0 +1,131 @@
+"""What parameters and mappings must look like; errors as sentences, by field path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError as SchemaError
+
+MAX_BYTES = 4 * 1024 * 1024  # of one configuration as JSON
+TABLE_KEY = re.compile(r"^(in|out)\.c-[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")
+TABLE_KEY_HELP = "a table is named like in.c-sales.orders"
+OPERATORS = ("eq", "ne")
+
+
+def parameter_errors(schema: Mapping[str, Any], parameters: Any) -> dict[str, str]:
+    """Return one sentence per wrong field; keys are dotted paths, "" is the whole."""
+    errors: dict[str, str] = {}
+    for error in Draft202012Validator(dict(schema)).iter_errors(parameters):
+        path, sentence = _explain(error)
+        errors.setdefault(path, sentence)
+    return errors
+
+
+def _explain(error: SchemaError) -> tuple[str, str]:
+    path = ".".join(str(p) for p in error.absolute_path)
+    wanted = error.validator_value
+    if error.validator == "required":
+        missing = [name for name in wanted if name not in error.instance]
+        return ".".join(filter(None, [path, missing[0]])), "Fill this in."
+    sentences = {
+        "type": f"This must be {_type_words(wanted)}.",
+        "enum": f"Choose one of: {_listed(wanted)}.",
+        "oneOf": "Choose one of the offered values.",
+        "minLength": "Fill this in." if wanted == 1 else f"Use {wanted} characters or more.",
+        "maxLength": f"Use {wanted} characters or fewer.",
+        "minimum": f"Use {wanted} or more.",
+        "maximum": f"Use {wanted} or less.",
+        "minItems": f"Add {wanted} or more.",
+        "maxItems": f"Use {wanted} or fewer.",
+        "uniqueItems": "Each may stand here once.",
+        "additionalProperties": f"There is no such parameter: {error.message.split('(')[-1]}",
+        "pattern": "This is not in the form that is asked for.",
+    }
+    return path, sentences.get(str(error.validator), "This is not valid.")
+
+
+def _type_words(wanted: Any) -> str:
+    words = {
+        "string": "text",
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "yes or no",
+        "array": "a list",
+        "object": "a group of values",
+        "null": "empty",
+    }
+    names = wanted if isinstance(wanted, list) else [wanted]
+    return " or ".join(words.get(name, str(name)) for name in names)
+
+
+def _listed(values: Iterable[Any]) -> str:
+    return ", ".join(str(v) for v in values)
+
+
+def mapping_errors(rows: Any, *, outgoing: bool) -> dict[str, str]:
+    """Return one sentence per wrong field of an input or output mapping; keys like `0.source`."""
+    if not isinstance(rows, list):
+        return {"": "A mapping is a list."}
+    errors: dict[str, str] = {}
+    for number, row in enumerate(rows):
+        found = _row_errors(row, outgoing=outgoing)
+        errors.update({f"{number}.{name}": text for name, text in found.items()})
+    targets = [_target(row, outgoing=outgoing) for row in rows if isinstance(row, dict)]
+    for number, target in enumerate(targets):
+        if target and target in targets[:number]:
+            what = "Another row writes this table." if outgoing else "Another row has this alias."
+            errors.setdefault(f"{number}.destination", what)
+    return errors
+
+
+def _target(row: Mapping[str, Any], *, outgoing: bool) -> str:
+    return str(row.get("destination") or ("" if outgoing else row.get("source")) or "")
+
+
+def _row_errors(row: Any, *, outgoing: bool) -> dict[str, str]:
+    if not isinstance(row, dict):
+        return {"": "A row of a mapping is a group of values."}
+    errors = {n: t for n, t in _type_errors(row, outgoing=outgoing)}
+    if not row.get("source"):
+        errors["source"] = "Name the source." if outgoing else "Choose a table."
+    table = row.get("destination" if outgoing else "source")
+    if isinstance(table, str) and table and not TABLE_KEY.match(table):
+        errors["destination" if outgoing else "source"] = f"“{table}”: {TABLE_KEY_HELP}."
+    if outgoing and not table:
+        errors["destination"] = f"Name the table; {TABLE_KEY_HELP}."
+    if not outgoing and row.get("where_values") and not row.get("where_column"):
+        errors["where_column"] = "Choose the column that the values belong to."
+    return errors
+
+
+def _type_errors(row: Mapping[str, Any], *, outgoing: bool) -> Iterable[tuple[str, str]]:
+    kinds: dict[str, Any] = {"source": str, "destination": str}
+    if outgoing:
+        kinds |= {"incremental": bool, "primary_key": list}
+    else:
+        kinds |= {
+            "columns": list,
+            "where_column": str,
+            "where_operator": str,
+            "where_values": list,
+            "changed_since": str,
+            "limit": int,
+        }
+    for name, value in row.items():
+        if name not in kinds:
+            yield name, "There is no such field in a mapping."
+        elif not isinstance(value, kinds[name]):
+            yield name, "This is not valid."
+        elif isinstance(value, list) and not _texts(value):
+            yield name, "This must be a list of texts."
+    if row.get("where_operator", "eq") not in OPERATORS:
+        yield "where_operator", f"Choose one of: {_listed(OPERATORS)}."
+    if isinstance(row.get("limit"), int) and row["limit"] < 1:
+        yield "limit", "Use 1 or more."
+
+
+def _texts(values: Sequence[Any]) -> bool:
+    return all(isinstance(v, str) and v for v in values)
