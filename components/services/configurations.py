@@ -9,12 +9,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
+from orchestrator_site.lib.secrets import encrypt_tree, keep_hidden
 
 from components.enums import UNFINISHED_JOB
 from components.exceptions import EditConflict, InvalidConfiguration, NotAllowed
 from components.models import Component, Configuration, ConfigurationVersion
 from components.validators import MAX_BYTES, mapping_errors, parameter_errors
-from orchestrator_site.lib.secrets import encrypt_tree, keep_hidden
 
 CONTENT = ("name", "description", "parameters", "input", "output")
 MAX_NAME = 200

@@ -1,0 +1,1 @@
+"""The admin panel, one module per noun; this file imports them all."""
