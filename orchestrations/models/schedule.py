@@ -21,7 +21,7 @@ class Schedule(models.Model):
         Orchestration, on_delete=models.CASCADE, related_name="schedules"
     )
     name = models.CharField(max_length=200, blank=True)
-    cron = models.CharField(max_length=200)
+    cron = models.CharField(max_length=500)
     timezone = models.CharField(max_length=64, default="UTC")
     is_enabled = models.BooleanField(default=True)
     overlap = models.CharField(max_length=20, choices=Overlap.choices, default=Overlap.QUEUE_ONE)
@@ -34,6 +34,9 @@ class Schedule(models.Model):
     paused_until = models.DateTimeField(null=True, blank=True)
     variables = models.JSONField(default=dict, blank=True)
     next_fire_at = models.DateTimeField(null=True, blank=True)
+    off_since = models.DateTimeField(
+        null=True, blank=True, help_text="Switched off at; the misfire policy looks back to it."
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
