@@ -7,263 +7,716 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('components', '0001_initial'),
+        ("components", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Orchestration',
+            name="Orchestration",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('description', models.TextField(blank=True)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('deleted_at', models.DateTimeField(blank=True, db_index=True, null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('deleted_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("description", models.TextField(blank=True)),
+                ("is_enabled", models.BooleanField(default=True)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("deleted_at", models.DateTimeField(blank=True, db_index=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "deleted_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'pk'],
+                "ordering": ["name", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='OrchestrationVersion',
+            name="OrchestrationVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('definition', models.JSONField(help_text='Definition: name, description, phases with tasks.')),
-                ('change', models.CharField(help_text='What changed, as a sentence.', max_length=500)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('orchestration', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='orchestrations.orchestration')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "definition",
+                    models.JSONField(help_text="Definition: name, description, phases with tasks."),
+                ),
+                (
+                    "change",
+                    models.CharField(help_text="What changed, as a sentence.", max_length=500),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "orchestration",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="orchestrations.orchestration",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-number'],
+                "ordering": ["-number"],
             },
         ),
         migrations.CreateModel(
-            name='Phase',
+            name="Phase",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(help_text='Stays the same over saves.', max_length=40)),
-                ('position', models.PositiveIntegerField()),
-                ('name', models.CharField(max_length=200)),
-                ('depends_on', models.JSONField(blank=True, help_text='Keys of phases, or empty.', null=True)),
-                ('orchestration', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='phases', to='orchestrations.orchestration')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(help_text="Stays the same over saves.", max_length=40)),
+                ("position", models.PositiveIntegerField()),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "depends_on",
+                    models.JSONField(blank=True, help_text="Keys of phases, or empty.", null=True),
+                ),
+                (
+                    "orchestration",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="phases",
+                        to="orchestrations.orchestration",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='Schedule',
+            name="Schedule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('cron', models.CharField(max_length=500)),
-                ('timezone', models.CharField(default='UTC', max_length=64)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('overlap', models.CharField(choices=[('queue_one', 'Queue one'), ('skip', 'Skip'), ('queue_all', 'Queue all'), ('terminate', 'Terminate the old run')], default='queue_one', max_length=20)),
-                ('misfire', models.CharField(choices=[('skip', 'Skip them'), ('last', 'Run the last one'), ('all', 'Run all, up to a number')], default='last', max_length=20)),
-                ('misfire_limit', models.PositiveSmallIntegerField(default=10, help_text='For: run all, up to.', validators=[django.core.validators.MinValueValidator(1)])),
-                ('valid_from', models.DateTimeField(blank=True, null=True)),
-                ('valid_to', models.DateTimeField(blank=True, null=True)),
-                ('paused_until', models.DateTimeField(blank=True, null=True)),
-                ('variables', models.JSONField(blank=True, default=dict)),
-                ('next_fire_at', models.DateTimeField(blank=True, null=True)),
-                ('off_since', models.DateTimeField(blank=True, help_text='Switched off at; the misfire policy looks back to it.', null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('deleted_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('orchestration', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='schedules', to='orchestrations.orchestration')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("cron", models.CharField(max_length=500)),
+                ("timezone", models.CharField(default="UTC", max_length=64)),
+                ("is_enabled", models.BooleanField(default=True)),
+                (
+                    "overlap",
+                    models.CharField(
+                        choices=[
+                            ("queue_one", "Queue one"),
+                            ("skip", "Skip"),
+                            ("queue_all", "Queue all"),
+                            ("terminate", "Terminate the old run"),
+                        ],
+                        default="queue_one",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "misfire",
+                    models.CharField(
+                        choices=[
+                            ("skip", "Skip them"),
+                            ("last", "Run the last one"),
+                            ("all", "Run all, up to a number"),
+                        ],
+                        default="last",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "misfire_limit",
+                    models.PositiveSmallIntegerField(
+                        default=10,
+                        help_text="For: run all, up to.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                ("valid_from", models.DateTimeField(blank=True, null=True)),
+                ("valid_to", models.DateTimeField(blank=True, null=True)),
+                ("paused_until", models.DateTimeField(blank=True, null=True)),
+                ("variables", models.JSONField(blank=True, default=dict)),
+                ("next_fire_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "off_since",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Switched off at; the misfire policy looks back to it.",
+                        null=True,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("deleted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "orchestration",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="schedules",
+                        to="orchestrations.orchestration",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('created', 'Created'), ('waiting', 'Waiting'), ('processing', 'Processing'), ('terminating', 'Terminating'), ('success', 'Success'), ('warning', 'Warning'), ('error', 'Error'), ('terminated', 'Terminated'), ('cancelled', 'Cancelled')], default='created', max_length=20)),
-                ('reason', models.CharField(blank=True, help_text='Why it waits or ended so.', max_length=500)),
-                ('started_by', models.CharField(choices=[('manual', 'By hand'), ('schedule', 'Schedule'), ('trigger', 'Trigger'), ('api', 'API'), ('retry', 'Retry'), ('nested', 'Orchestration')], max_length=20)),
-                ('scheduled_for', models.DateTimeField(blank=True, help_text='Its due moment.', null=True)),
-                ('variables', models.JSONField(blank=True, default=dict)),
-                ('selected', models.JSONField(blank=True, help_text='Keys of the tasks to run; empty means all active ones.', null=True)),
-                ('is_planned', models.BooleanField(default=False, help_text='Its task rows exist.')),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
-                ('rung_at', models.DateTimeField(blank=True, help_text='Last queued at.', null=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('terminate_at', models.DateTimeField(blank=True, help_text='Termination asked at.', null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('orchestration', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='orchestrations.orchestration')),
-                ('retry_of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='retried_by', to='orchestrations.run')),
-                ('terminated_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='orchestrations.orchestrationversion')),
-                ('schedule', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='orchestrations.schedule')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("created", "Created"),
+                            ("waiting", "Waiting"),
+                            ("processing", "Processing"),
+                            ("terminating", "Terminating"),
+                            ("success", "Success"),
+                            ("warning", "Warning"),
+                            ("error", "Error"),
+                            ("terminated", "Terminated"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="created",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="Why it waits or ended so.", max_length=500
+                    ),
+                ),
+                (
+                    "started_by",
+                    models.CharField(
+                        choices=[
+                            ("manual", "By hand"),
+                            ("schedule", "Schedule"),
+                            ("trigger", "Trigger"),
+                            ("api", "API"),
+                            ("retry", "Retry"),
+                            ("nested", "Orchestration"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "scheduled_for",
+                    models.DateTimeField(blank=True, help_text="Its due moment.", null=True),
+                ),
+                ("variables", models.JSONField(blank=True, default=dict)),
+                (
+                    "selected",
+                    models.JSONField(
+                        blank=True,
+                        help_text="Keys of the tasks to run; empty means all active ones.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "is_planned",
+                    models.BooleanField(default=False, help_text="Its task rows exist."),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
+                (
+                    "rung_at",
+                    models.DateTimeField(blank=True, help_text="Last queued at.", null=True),
+                ),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "terminate_at",
+                    models.DateTimeField(blank=True, help_text="Termination asked at.", null=True),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "orchestration",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="orchestrations.orchestration",
+                    ),
+                ),
+                (
+                    "retry_of",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="retried_by",
+                        to="orchestrations.run",
+                    ),
+                ),
+                (
+                    "terminated_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="orchestrations.orchestrationversion",
+                    ),
+                ),
+                (
+                    "schedule",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="runs",
+                        to="orchestrations.schedule",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Slot',
+            name="Slot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('due_at', models.DateTimeField()),
-                ('outcome', models.CharField(choices=[('fired', 'Fired'), ('queued', 'Queued behind a run'), ('skipped', 'Skipped: a run was unfinished'), ('coalesced', 'Joined a later moment'), ('missed', 'Missed'), ('paused', 'Paused'), ('rejected', 'Rejected')], max_length=20)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('decided_at', models.DateTimeField(auto_now_add=True)),
-                ('run', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='slot', to='orchestrations.run')),
-                ('schedule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='slots', to='orchestrations.schedule')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("due_at", models.DateTimeField()),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("fired", "Fired"),
+                            ("queued", "Queued behind a run"),
+                            ("skipped", "Skipped: a run was unfinished"),
+                            ("coalesced", "Joined a later moment"),
+                            ("missed", "Missed"),
+                            ("paused", "Paused"),
+                            ("rejected", "Rejected"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("decided_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "run",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="slot",
+                        to="orchestrations.run",
+                    ),
+                ),
+                (
+                    "schedule",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="slots",
+                        to="orchestrations.schedule",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-due_at'],
+                "ordering": ["-due_at"],
             },
         ),
         migrations.CreateModel(
-            name='Task',
+            name="Task",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(help_text='Stays the same over saves.', max_length=40)),
-                ('position', models.PositiveIntegerField()),
-                ('is_active', models.BooleanField(default=True)),
-                ('continue_on_failure', models.BooleanField(default=False)),
-                ('parameters', models.JSONField(blank=True, default=dict)),
-                ('retries', models.PositiveSmallIntegerField(default=0, validators=[django.core.validators.MaxValueValidator(20)])),
-                ('retry_delay', models.PositiveIntegerField(default=60, help_text='Seconds.')),
-                ('retry_backoff', models.FloatField(default=2.0, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10)])),
-                ('retry_match', models.CharField(blank=True, help_text='Retry only where the error contains this.', max_length=200)),
-                ('delay', models.PositiveIntegerField(default=0, help_text='Seconds before it starts.')),
-                ('timeout', models.PositiveIntegerField(blank=True, help_text='Seconds.', null=True)),
-                ('configuration', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tasks', to='components.configuration')),
-                ('orchestration', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='used_by', to='orchestrations.orchestration')),
-                ('phase', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='orchestrations.phase')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(help_text="Stays the same over saves.", max_length=40)),
+                ("position", models.PositiveIntegerField()),
+                ("is_active", models.BooleanField(default=True)),
+                ("continue_on_failure", models.BooleanField(default=False)),
+                ("parameters", models.JSONField(blank=True, default=dict)),
+                (
+                    "retries",
+                    models.PositiveSmallIntegerField(
+                        default=0, validators=[django.core.validators.MaxValueValidator(20)]
+                    ),
+                ),
+                ("retry_delay", models.PositiveIntegerField(default=60, help_text="Seconds.")),
+                (
+                    "retry_backoff",
+                    models.FloatField(
+                        default=2.0,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(10),
+                        ],
+                    ),
+                ),
+                (
+                    "retry_match",
+                    models.CharField(
+                        blank=True,
+                        help_text="Retry only where the error contains this.",
+                        max_length=200,
+                    ),
+                ),
+                (
+                    "delay",
+                    models.PositiveIntegerField(default=0, help_text="Seconds before it starts."),
+                ),
+                (
+                    "timeout",
+                    models.PositiveIntegerField(blank=True, help_text="Seconds.", null=True),
+                ),
+                (
+                    "configuration",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tasks",
+                        to="components.configuration",
+                    ),
+                ),
+                (
+                    "orchestration",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="used_by",
+                        to="orchestrations.orchestration",
+                    ),
+                ),
+                (
+                    "phase",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tasks",
+                        to="orchestrations.phase",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='TaskRun',
+            name="TaskRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=40)),
-                ('phase', models.PositiveIntegerField(help_text='Position of its phase, from 0.')),
-                ('phase_key', models.CharField(max_length=40)),
-                ('phase_name', models.CharField(max_length=200)),
-                ('position', models.PositiveIntegerField()),
-                ('configuration_version', models.PositiveIntegerField(blank=True, null=True)),
-                ('name', models.CharField(max_length=200)),
-                ('component_key', models.CharField(blank=True, max_length=100)),
-                ('design', models.JSONField(default=dict)),
-                ('status', models.CharField(choices=[('created', 'Created'), ('waiting', 'Waiting'), ('processing', 'Processing'), ('terminating', 'Terminating'), ('success', 'Success'), ('warning', 'Warning'), ('error', 'Error'), ('terminated', 'Terminated'), ('cancelled', 'Cancelled'), ('skipped', 'Skipped')], default='created', max_length=20)),
-                ('reason', models.CharField(blank=True, help_text='Why it waits or ended so.', max_length=500)),
-                ('not_before', models.DateTimeField(blank=True, help_text='Delay or retry.', null=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('child', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='parent', to='orchestrations.run')),
-                ('configuration', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='task_runs', to='components.configuration')),
-                ('orchestration', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='orchestrations.orchestration')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='task_runs', to='orchestrations.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=40)),
+                ("phase", models.PositiveIntegerField(help_text="Position of its phase, from 0.")),
+                ("phase_key", models.CharField(max_length=40)),
+                ("phase_name", models.CharField(max_length=200)),
+                ("position", models.PositiveIntegerField()),
+                ("configuration_version", models.PositiveIntegerField(blank=True, null=True)),
+                ("name", models.CharField(max_length=200)),
+                ("component_key", models.CharField(blank=True, max_length=100)),
+                ("design", models.JSONField(default=dict)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("created", "Created"),
+                            ("waiting", "Waiting"),
+                            ("processing", "Processing"),
+                            ("terminating", "Terminating"),
+                            ("success", "Success"),
+                            ("warning", "Warning"),
+                            ("error", "Error"),
+                            ("terminated", "Terminated"),
+                            ("cancelled", "Cancelled"),
+                            ("skipped", "Skipped"),
+                        ],
+                        default="created",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="Why it waits or ended so.", max_length=500
+                    ),
+                ),
+                (
+                    "not_before",
+                    models.DateTimeField(blank=True, help_text="Delay or retry.", null=True),
+                ),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "child",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="parent",
+                        to="orchestrations.run",
+                    ),
+                ),
+                (
+                    "configuration",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="task_runs",
+                        to="components.configuration",
+                    ),
+                ),
+                (
+                    "orchestration",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="orchestrations.orchestration",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="task_runs",
+                        to="orchestrations.run",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['phase', 'position'],
+                "ordering": ["phase", "position"],
             },
         ),
         migrations.CreateModel(
-            name='TaskAttempt',
+            name="TaskAttempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('job', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='attempt', to='components.job')),
-                ('task_run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='orchestrations.taskrun')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField()),
+                (
+                    "job",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attempt",
+                        to="components.job",
+                    ),
+                ),
+                (
+                    "task_run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attempts",
+                        to="orchestrations.taskrun",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['number'],
+                "ordering": ["number"],
             },
         ),
         migrations.CreateModel(
-            name='RunEvent',
+            name="RunEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('old_status', models.CharField(blank=True, max_length=20)),
-                ('new_status', models.CharField(blank=True, max_length=20)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('actor', models.CharField(blank=True, max_length=200)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='orchestrations.run')),
-                ('task_run', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='orchestrations.taskrun')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("old_status", models.CharField(blank=True, max_length=20)),
+                ("new_status", models.CharField(blank=True, max_length=20)),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("actor", models.CharField(blank=True, max_length=200)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="orchestrations.run",
+                    ),
+                ),
+                (
+                    "task_run",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="orchestrations.taskrun",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.AddConstraint(
-            model_name='orchestrationversion',
-            constraint=models.UniqueConstraint(fields=('orchestration', 'number'), name='one_orchestration_version_per_number'),
+            model_name="orchestrationversion",
+            constraint=models.UniqueConstraint(
+                fields=("orchestration", "number"), name="one_orchestration_version_per_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='phase',
-            constraint=models.UniqueConstraint(fields=('orchestration', 'key'), name='one_phase_per_key'),
+            model_name="phase",
+            constraint=models.UniqueConstraint(
+                fields=("orchestration", "key"), name="one_phase_per_key"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='phase',
-            constraint=models.UniqueConstraint(fields=('orchestration', 'position'), name='one_phase_per_position'),
+            model_name="phase",
+            constraint=models.UniqueConstraint(
+                fields=("orchestration", "position"), name="one_phase_per_position"
+            ),
         ),
         migrations.AddIndex(
-            model_name='schedule',
-            index=models.Index(fields=['next_fire_at'], name='schedule_due'),
+            model_name="schedule",
+            index=models.Index(fields=["next_fire_at"], name="schedule_due"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['orchestration', '-id'], name='run_orchestration'),
+            model_name="run",
+            index=models.Index(fields=["orchestration", "-id"], name="run_orchestration"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['status', '-id'], name='run_status'),
+            model_name="run",
+            index=models.Index(fields=["status", "-id"], name="run_status"),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ('processing', 'terminating'))), fields=('orchestration',), name='one_active_run_per_orchestration'),
+            model_name="run",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ("processing", "terminating"))),
+                fields=("orchestration",),
+                name="one_active_run_per_orchestration",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(condition=models.Q(('started_by', 'schedule')), fields=('schedule', 'scheduled_for'), name='one_run_per_slot'),
+            model_name="run",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("started_by", "schedule")),
+                fields=("schedule", "scheduled_for"),
+                name="one_run_per_slot",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='slot',
-            constraint=models.UniqueConstraint(fields=('schedule', 'due_at'), name='one_slot_per_moment'),
+            model_name="slot",
+            constraint=models.UniqueConstraint(
+                fields=("schedule", "due_at"), name="one_slot_per_moment"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('configuration__isnull', False), ('orchestration__isnull', True)), models.Q(('configuration__isnull', True), ('orchestration__isnull', False)), _connector='OR'), name='task_has_one_target'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("configuration__isnull", False), ("orchestration__isnull", True)),
+                    models.Q(("configuration__isnull", True), ("orchestration__isnull", False)),
+                    _connector="OR",
+                ),
+                name="task_has_one_target",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.UniqueConstraint(fields=('phase', 'key'), name='one_task_per_key'),
+            model_name="task",
+            constraint=models.UniqueConstraint(fields=("phase", "key"), name="one_task_per_key"),
         ),
         migrations.AddIndex(
-            model_name='taskrun',
-            index=models.Index(fields=['run', 'phase', 'status'], name='task_run_phase'),
+            model_name="taskrun",
+            index=models.Index(fields=["run", "phase", "status"], name="task_run_phase"),
         ),
         migrations.AddConstraint(
-            model_name='taskrun',
-            constraint=models.UniqueConstraint(fields=('run', 'key'), name='one_task_run_per_key'),
+            model_name="taskrun",
+            constraint=models.UniqueConstraint(fields=("run", "key"), name="one_task_run_per_key"),
         ),
         migrations.AddConstraint(
-            model_name='taskattempt',
-            constraint=models.UniqueConstraint(fields=('task_run', 'number'), name='one_job_per_attempt'),
+            model_name="taskattempt",
+            constraint=models.UniqueConstraint(
+                fields=("task_run", "number"), name="one_job_per_attempt"
+            ),
         ),
     ]
