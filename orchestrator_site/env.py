@@ -105,7 +105,7 @@ def database(name: str, home: Path) -> dict[str, object]:
     )
     parts = urlsplit(raw)
     if parts.scheme == "sqlite":
-        return sqlite(unquote(parts.path.removeprefix("/") if parts.netloc else parts.path))
+        return sqlite(unquote(parts.path[1:]))  # sqlite:///relative, sqlite:////absolute
     try:
         port = parts.port or 5432
     except ValueError:

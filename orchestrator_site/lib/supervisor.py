@@ -144,20 +144,25 @@ class Supervisor:
                 os.read(key.fd, 4096)
 
     def _drain(self, child: Child) -> None:
-        """Write what the child has printed, whole lines only; unregister a pipe that has ended."""
+        """Write the whole lines that the child has printed; let go of a pipe that has ended."""
         try:
             data = os.read(child.output, 65536)
         except BlockingIOError:
             return
-        if not data:
-            self.selector.unregister(child.output)
-            os.close(child.output)
-            child.output = -1
         *lines, child.rest = (child.rest + data).split(b"\n")
-        if not data and child.rest:
-            lines, child.rest = [*lines, child.rest], b""
         for line in lines:
             self._say(child, line.decode(errors="replace"))
+        if not data:
+            self._close(child)
+
+    def _close(self, child: Child) -> None:
+        """Let go of the pipe, after the line that was left unfinished."""
+        self.selector.unregister(child.output)
+        os.close(child.output)
+        child.output = -1
+        if child.rest:
+            self._say(child, child.rest.decode(errors="replace"))
+        child.rest = b""
 
     def _say(self, child: Child, line: str) -> None:
         prefix = f"{child.name:>8} │ "
@@ -174,14 +179,10 @@ class Supervisor:
 
     def _ended(self, child: Child) -> None:
         child.pid = None
-        while child.output != -1 and child.output in self.selector.get_map():
-            before = child.output
+        while child.output != -1 and self._readable(child):
             self._drain(child)
-            if child.output == before and not self._readable(child):
-                # A grandchild still holds the pipe; what it prints is of no use any more.
-                self.selector.unregister(child.output)
-                os.close(child.output)
-                child.output = -1
+        if child.output != -1:
+            self._close(child)  # a grandchild holds the pipe; what it prints is of no use any more
         if self.stopping:
             return
         now = time.monotonic()
