@@ -242,12 +242,15 @@ def _check_term(spec: _Spec, term: str) -> str:
         )
     if low is None:
         return "*" if step is None or int(step) == 1 else f"*/{int(step)}"
-    first = _value(spec, low)
-    if high is not None and _value(spec, high) < first:
+    first, last = _value(spec, low), None if high is None else _value(spec, high)
+    if last is not None and last < first:
         raise CronError(
             f"The range “{_shown(term)}” runs backwards, write it as two ranges or as a list.",
             spec.name,
         )
+    if last == first:
+        # cronsim reads 5-5/2 like 5/2, which goes on to the end; cron means 5.
+        number_text = str(first)
     return "0" if number_text == "7" and spec.name == "weekday" else number_text
 
 
