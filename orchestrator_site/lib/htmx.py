@@ -70,8 +70,8 @@ def toast(
 
 
 def close_modal(response: HttpResponse) -> HttpResponse:
-    """Have the page close its modal once this response has been handled."""
-    return trigger_client_event(response, "closeModal", after="settle")
+    """Have the page close its modal."""
+    return trigger_client_event(response, "closeModal")
 
 
 def redirect(request: HttpRequest, url: str) -> HttpResponse:

@@ -72,9 +72,9 @@ def test_toast_with_link_and_close_modal() -> None:
     assert htmx.toast(response, "Saved", link=("/x/", "Open it")) is response
     assert htmx.close_modal(response) is response
     assert json.loads(response.headers["HX-Trigger"]) == {
-        "toast": {"message": "Saved", "level": "success", "url": "/x/", "label": "Open it"}
+        "toast": {"message": "Saved", "level": "success", "url": "/x/", "label": "Open it"},
+        "closeModal": {},
     }
-    assert json.loads(response.headers["HX-Trigger-After-Settle"]) == {"closeModal": {}}
 
 
 def test_toast_without_link() -> None:
@@ -100,13 +100,15 @@ def test_done_for_htmx_is_a_toast_on_the_page() -> None:
     request = make_request(HTMX)
     response = htmx.done(request, "Sales has been automated", back="/c/1/", link=("/o/2/", "Open"))
     assert (response.status_code, response.content) == (204, b"")
-    assert json.loads(response.headers["HX-Trigger"])["toast"] == {
-        "message": "Sales has been automated",
-        "level": "success",
-        "url": "/o/2/",
-        "label": "Open",
+    assert json.loads(response.headers["HX-Trigger"]) == {
+        "toast": {
+            "message": "Sales has been automated",
+            "level": "success",
+            "url": "/o/2/",
+            "label": "Open",
+        },
+        "closeModal": {},
     }
-    assert json.loads(response.headers["HX-Trigger-After-Settle"]) == {"closeModal": {}}
     assert list(get_messages(request)) == []
 
 
