@@ -103,6 +103,7 @@ class TaskRun(models.Model):
     status = models.CharField(max_length=20, choices=TaskStatus.choices, default=TaskStatus.CREATED)
     reason = models.CharField(max_length=500, blank=True, help_text="Why it waits or ended so.")
     not_before = models.DateTimeField(null=True, blank=True, help_text="Delay or retry.")
+    attempt = models.PositiveSmallIntegerField(default=0, help_text="The present one, from 1.")
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
