@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -26,3 +27,25 @@ def _send(task: Task[Any, Any], ids: tuple[int, ...], countdown: float | None) -
         task.apply_async(ids, countdown=countdown)
     except (OperationalError, OSError) as error:
         logger.warning("The broker cannot be reached (%s); %s%s waits.", error, task.name, ids)
+
+
+def ring_all(task: Task[Any, Any], ids: Sequence[int]) -> None:
+    """Queue `task` once for each of `ids` after the commit; never raises.
+
+    Stops at the first that the broker does not take, so that ten thousand do not wait for it one
+    by one: the sweepers ring for the rest.
+    """
+    if ids:
+        transaction.on_commit(partial(_send_all, task, tuple(ids)))
+
+
+def _send_all(task: Task[Any, Any], ids: tuple[int, ...]) -> None:
+    sent = 0
+    try:
+        with task.app.producer_pool.acquire(block=True) as producer:
+            for sent, id_ in enumerate(ids):  # noqa: B007  # read where sending fails
+                task.apply_async((id_,), producer=producer)
+    except (OperationalError, OSError) as error:
+        logger.warning(
+            "The broker cannot be reached (%s); %d of %s wait.", error, len(ids) - sent, task.name
+        )

@@ -1,0 +1,125 @@
+"""Celery beat's scheduler: fires our schedules from the database, sends other periodic tasks.
+
+Use: `celery -A orchestrator_site beat` (the settings name this class), or `app.Beat(...).run()`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from celery.beat import SchedulingError
+from django.db import Error, connection
+from django.utils import timezone
+from django_celery_beat.schedulers import DatabaseScheduler
+
+from orchestrations.scheduling.slots import fire_due, next_wake
+
+# Periodic tasks of this name are projections of our schedules; they are never sent from here.
+PROJECTED = "orchestrations.schedule."
+# Seconds. A new or changed schedule is noticed, and a jump of the clock is, after IDLE at most.
+IDLE = 1.0
+HELD_BY_ANOTHER = 0.1
+LONGEST_BACK_OFF = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class _Duty:
+    """One thing that beat does again and again; a database that is away delays only this one."""
+
+    def __init__(self, name: str, work: Callable[[], float]) -> None:
+        self.name = name
+        self.work = work
+        self.wake_at = 0.0
+        self.failures = 0
+
+    def attend(self) -> float:
+        """Do the work if it is time to; return the seconds until it wants to be done again."""
+        wait = self.wake_at - time.monotonic()
+        if wait > 0:
+            return wait
+        try:
+            delay = self.work()
+        except Error as error:
+            delay = self._back_off(error)
+        else:
+            self.failures = 0
+        self.wake_at = time.monotonic() + delay
+        return delay
+
+    def _back_off(self, error: Error) -> float:
+        self.failures += 1
+        delay = min(0.25 * 2.0**self.failures, LONGEST_BACK_OFF)
+        logger.warning("%s failed, again in %.1f s: %s", self.name, delay, str(error).strip())
+        # Whatever broke it, the next attempt opens a new connection.
+        connection.close()
+        return delay
+
+
+class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-beat has no types
+    """Fires due slots by `next_fire_at`, and other periodic tasks as DatabaseScheduler does.
+
+    Editing a schedule costs nothing here, any number of beats may run, and a beat that dies loses
+    and doubles nothing: what is due stands in the database, and each slot is decided once.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._duties = (
+            _Duty("Firing schedules", self._fire),
+            _Duty("Sending periodic tasks", self._send_periodic),
+        )
+
+    def setup_schedule(self) -> None:
+        """Write nothing at the start: periodic tasks are made at migrate, and results are not kept.
+
+        So beat also starts while the database is away.
+        """
+
+    @property
+    def producer(self) -> None:
+        """Let each task borrow a producer from the pool, which gives up soon where it must.
+
+        Beat's own one waits for the broker without end, and due slots would wait with it.
+        """
+        return
+
+    def tick(self, *_args: Any, **_kwargs: Any) -> float:
+        """Do what is due; return the seconds to sleep."""
+        return min(duty.attend() for duty in self._duties)
+
+    def apply_entry(self, entry: Any, producer: Any = None) -> None:
+        """Send one periodic task; a broker that is away is one line in the log."""
+        try:
+            self.apply_async(entry, producer=producer, advance=False)
+        except SchedulingError as error:
+            logger.warning("%s", error)
+
+    def enabled_models_qs(self) -> Any:
+        """Return the periodic tasks to be kept in the heap: all but the projected ones."""
+        return self.Model.objects.enabled().exclude(name__startswith=PROJECTED)
+
+    def _fire(self) -> float:
+        now = timezone.now()
+        due_at = next_wake()
+        if due_at is None:
+            return IDLE
+        if due_at > now:
+            return min((due_at - now).total_seconds(), IDLE)
+        report = fire_due(now)
+        if report.runs:
+            logger.info("Fired: %d runs of %d schedules.", report.runs, report.schedules)
+        if report.schedules == 0:
+            return HELD_BY_ANOTHER
+        return 0.0
+
+    def _send_periodic(self) -> float:
+        try:
+            return float(super().tick())
+        except Error:
+            # Half-read: forget it, so that the next attempt reads all again.
+            self._initial_read, self._heap = True, None
+            raise

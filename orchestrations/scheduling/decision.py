@@ -1,0 +1,137 @@
+"""What becomes of due moments: pure, so that every policy is a row of a table in the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from orchestrations.enums import Misfire, Overlap, SlotOutcome
+from orchestrator_site.lib.durations import humanize
+
+# A moment that is fired at most so late is on time; later it was missed, and misfire decides.
+ON_TIME = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a schedule says about its due moments.
+
+    `refusal` is the outcome and the reason for all of them where no run can be made at all: the
+    schedule or its orchestration is off, or there is nothing to run.
+    """
+
+    timezone: str
+    overlap: Overlap = Overlap.QUEUE_ONE
+    misfire: Misfire = Misfire.LAST
+    misfire_limit: int = 10
+    paused_until: datetime | None = None
+    refusal: tuple[SlotOutcome, str] | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of one due moment; `terminate` asks to end the runs that are unfinished now."""
+
+    due_at: datetime
+    outcome: SlotOutcome
+    reason: str = ""
+    make_run: bool = False
+    terminate: bool = False
+
+
+def decide(
+    policy: Policy,
+    due: Sequence[datetime],
+    *,
+    now: datetime,
+    unfinished: int,
+    decided: AbstractSet[datetime] = frozenset(),
+) -> list[Decision]:
+    """Return one decision for each moment of `due` that is not in `decided`, in order.
+
+    `due` ascends and ends with the latest moments up to `now`: which of them run is chosen among
+    all of it, also among those that were decided earlier, so that a backlog may come in parts.
+    `unfinished` counts the orchestration's runs; runs made here are added to it on the way.
+    """
+    chosen = _chosen(policy, due, now)
+    decisions = []
+    for moment in due:
+        if moment in decided:
+            continue
+        if (refused := _refused(policy, moment)) is not None:
+            decision = refused
+        elif moment in chosen:
+            decision = _overlapped(policy, moment, now, unfinished)
+        else:
+            decision = _passed_over(policy, moment, now, chosen)
+        decisions.append(decision)
+        unfinished += decision.make_run
+    return decisions
+
+
+def _chosen(policy: Policy, due: Sequence[datetime], now: datetime) -> list[datetime]:
+    """Return the moments that call for a run, before overlap has its say."""
+    open_ = [moment for moment in due if _refused(policy, moment) is None]
+    on_time = [moment for moment in open_ if now - moment <= ON_TIME]
+    late = open_[: len(open_) - len(on_time)]
+    if policy.misfire == Misfire.ALL:
+        chosen = late[-policy.misfire_limit :] + on_time
+    elif policy.misfire == Misfire.LAST:
+        chosen = on_time or late[-1:]
+    else:
+        chosen = on_time
+    # Each would end the one before it at once.
+    return chosen[-1:] if policy.overlap == Overlap.TERMINATE else chosen
+
+
+def _refused(policy: Policy, moment: datetime) -> Decision | None:
+    if policy.refusal is not None:
+        return Decision(moment, *policy.refusal)
+    if policy.paused_until is not None and moment < policy.paused_until:
+        until = _words(policy, policy.paused_until)
+        return Decision(moment, SlotOutcome.PAUSED, f"The schedule is paused until {until}.")
+    return None
+
+
+def _overlapped(policy: Policy, moment: datetime, now: datetime, unfinished: int) -> Decision:
+    late = ""
+    if now - moment > ON_TIME:
+        late = f"Missed, run {humanize((now - moment).total_seconds())} late."
+    if unfinished == 0:
+        return Decision(moment, SlotOutcome.FIRED, late, make_run=True)
+    if policy.overlap == Overlap.TERMINATE:
+        reason = f"{late} The unfinished run is terminated for it.".strip()
+        return Decision(moment, SlotOutcome.FIRED, reason, make_run=True, terminate=True)
+    if policy.overlap == Overlap.SKIP:
+        return Decision(moment, SlotOutcome.SKIPPED, "An earlier run was not finished.")
+    if policy.overlap == Overlap.QUEUE_ONE and unfinished > 1:
+        reason = "An earlier run was not finished and another was already waiting."
+        return Decision(moment, SlotOutcome.SKIPPED, reason)
+    before = "1 run" if unfinished == 1 else f"{unfinished} runs"
+    reason = f"{late} Waits behind {before} of the orchestration.".strip()
+    return Decision(moment, SlotOutcome.QUEUED, reason, make_run=True)
+
+
+def _passed_over(
+    policy: Policy, moment: datetime, now: datetime, chosen: Sequence[datetime]
+) -> Decision:
+    """Say why a moment is not run: it was missed, or a later one stands for it."""
+    is_late = now - moment > ON_TIME
+    if is_late and policy.misfire == Misfire.SKIP:
+        reason = "Nothing could start it in time, and missed moments are skipped."
+        return Decision(moment, SlotOutcome.MISSED, reason)
+    if policy.misfire == Misfire.ALL and policy.overlap != Overlap.TERMINATE:
+        reason = f"Nothing could start it in time; only the last {policy.misfire_limit} are run."
+        return Decision(moment, SlotOutcome.MISSED, reason)
+    reason = f"The moment of {_words(policy, chosen[-1])} stands for it."
+    if is_late:
+        reason = f"Nothing could start it in time. {reason}"
+    return Decision(moment, SlotOutcome.COALESCED, reason)
+
+
+def _words(policy: Policy, moment: datetime) -> str:
+    local = moment.astimezone(ZoneInfo(policy.timezone))
+    return f"{local:%Y-%m-%d %H:%M} {policy.timezone}"

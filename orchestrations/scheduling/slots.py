@@ -1,0 +1,307 @@
+"""Fire what is due: slots, runs and the next due moment in one transaction (invariants I1 and I2).
+
+Any number of callers may fire at once. On PostgreSQL each takes rows that nobody else holds; SQLite
+lets one transaction write at a time. The unique constraints on Slot and Run are the last guarantee.
+
+A long backlog (a year of every minute) is written in parts. Each part holds the next moments after
+`next_fire_at` and, besides, the latest moments up to now, so that what is to be run runs at once:
+the rows between follow in the next calls, and `next_fire_at` stays in the past until they are done.
+Schedules that are on time come before those with a backlog, and then the furthest behind.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Case, Count, F, When
+
+from orchestrations import tasks
+from orchestrations.enums import UNFINISHED_RUN, Misfire, Overlap, RunStatus, SlotOutcome, StartedBy
+from orchestrations.models import OrchestrationVersion, Run, RunEvent, Schedule, Slot
+from orchestrations.scheduling.decision import ON_TIME, Decision, Policy, decide
+from orchestrator_site.lib import bell, cron
+
+BATCH = 500
+# Slots that one transaction writes for all its schedules together.
+SLOTS_AT_ONCE = 5_000
+# A caller that stalls in the middle (stopped, its machine gone) loses its locks after so long.
+STALL_LIMIT = "20s"
+INSTANT = timedelta(microseconds=1)
+UNREADABLE = (cron.CronError, cron.ZoneError)
+
+
+@dataclass(frozen=True)
+class FireReport:
+    """How many schedules were looked at, what was written, and whether more is due at once."""
+
+    schedules: int = 0
+    slots: int = 0
+    runs: int = 0
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class _Due:
+    """The due moments of one schedule that this call decides, and where the next call goes on."""
+
+    schedule: Schedule
+    moments: Sequence[datetime]
+    next_fire_at: datetime | None
+    refusal: tuple[SlotOutcome, str] | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the database says about a batch: slots there are, unfinished runs, latest versions."""
+
+    decided: dict[int, set[datetime]]
+    unfinished: dict[int, int]
+    versions: dict[int, int]
+
+
+def fire_due(now: datetime, *, batch: int = BATCH, only: int | None = None) -> FireReport:
+    """Decide the due moments of up to `batch` schedules, make their runs, and ring for these.
+
+    `only` names one schedule and waits for whoever holds it; otherwise held ones are left out.
+    Safe to call twice and from anywhere at once. Raises django.db.Error, having changed nothing.
+    """
+    try:
+        return _fire(now, batch, only)
+    except IntegrityError:
+        # Somebody wrote the same slot without holding the schedule: read again, it is known now.
+        return _fire(now, batch, only)
+
+
+def next_wake() -> datetime | None:
+    """Return the earliest moment at which anything is due; None while nothing is."""
+    due = Schedule.objects.filter(next_fire_at__isnull=False).order_by("next_fire_at")
+    return due.values_list("next_fire_at", flat=True).first()
+
+
+def upcoming(schedule: Schedule, after: datetime) -> datetime | None:
+    """Return the first due moment of `schedule` after `after`, within its valid from and to.
+
+    None means never. Raises CronError and ZoneError.
+    """
+    if schedule.valid_from is not None:
+        after = max(after, schedule.valid_from - INSTANT)
+    found = cron.next_occurrence(schedule.cron, schedule.timezone, after)
+    if found is None or (schedule.valid_to is not None and found.at > schedule.valid_to):
+        return None
+    return found.at
+
+
+def latest(schedule: Schedule, after: datetime, until: datetime, n: int) -> list[datetime]:
+    """Return the last `n` due moments in (after, until], in order. Raises CronError, ZoneError."""
+    moments: list[datetime] = []
+    while len(moments) < n:
+        found = cron.last_occurrence(schedule.cron, schedule.timezone, after, until)
+        if found is None:
+            break
+        moments.append(found.at)
+        until = found.at - INSTANT
+    return moments[::-1]
+
+
+@transaction.atomic
+def _fire(now: datetime, batch: int, only: int | None) -> FireReport:
+    _limit_stall()
+    schedules = _take(now, batch, only)
+    if not schedules:
+        return FireReport()
+    part = max(1, SLOTS_AT_ONCE // len(schedules))
+    dues = [_due(schedule, now, part) for schedule in schedules]
+    known = _known(dues)
+    decisions = [(due.schedule, decision) for due in dues for decision in _decide(due, known, now)]
+    stopped = _ask_to_terminate(decisions, now)
+    runs = _write(decisions, known, now)
+    _advance(dues, now)
+    bell.ring_all(tasks.advance_run, [*stopped, *runs])
+    behind = any(due.next_fire_at is not None and due.next_fire_at <= now for due in dues)
+    return FireReport(
+        len(schedules), len(decisions), len(runs), more=behind or len(schedules) == batch
+    )
+
+
+def _limit_stall() -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{STALL_LIMIT}'")
+
+
+def _take(now: datetime, batch: int, only: int | None) -> list[Schedule]:
+    """Lock due schedules with their orchestrations, so that overlap is judged by one at a time.
+
+    NO KEY: runs and slots of these rows may be inserted meanwhile by others.
+    """
+    due = Schedule.objects.filter(next_fire_at__lte=now)
+    if only is not None:
+        due = due.filter(pk=only)
+    on_time_first = Case(When(next_fire_at__gte=now - ON_TIME, then=0), default=1)
+    return list(
+        due.select_related("orchestration")
+        .select_for_update(of=("self", "orchestration"), no_key=True, skip_locked=only is None)
+        .order_by(on_time_first, "next_fire_at", "pk")[:batch]
+    )
+
+
+def _due(schedule: Schedule, now: datetime, part: int) -> _Due:
+    assert schedule.next_fire_at is not None  # noqa: S101  # _take filters by it
+    refusal = _refusal(schedule)
+    try:
+        moments, following = _moments(schedule, schedule.next_fire_at, now, part)
+    except UNREADABLE as error:
+        rejected = (SlotOutcome.REJECTED, f"The schedule cannot be read: {error}"[:500])
+        return _Due(schedule, [schedule.next_fire_at], None, rejected)
+    if refusal is not None and following is not None and following > now:
+        following = None
+    return _Due(schedule, moments, following, refusal)
+
+
+def _moments(
+    schedule: Schedule, since: datetime, now: datetime, part: int
+) -> tuple[list[datetime], datetime | None]:
+    """Return the due moments to decide now, and the next due moment after these.
+
+    Where there are more than `part`, the latest ones follow the first `part`, with a hole between.
+    """
+    until = now if schedule.valid_to is None else min(now, schedule.valid_to)
+    found = cron.occurrences_between(
+        schedule.cron, schedule.timezone, since - INSTANT, until, limit=part + 1
+    )
+    moments = [occurrence.at for occurrence in found]
+    if len(moments) <= part:
+        return moments, upcoming(schedule, now)
+    head, following = moments[:part], moments[part]
+    return head + latest(schedule, head[-1], until, _tail_length(schedule)), following
+
+
+def _tail_length(schedule: Schedule) -> int:
+    """Return how many of the latest moments may run: those to be made up for and two on time."""
+    return 2 + (schedule.misfire_limit if schedule.misfire == Misfire.ALL else 0)
+
+
+def _refusal(schedule: Schedule) -> tuple[SlotOutcome, str] | None:
+    """Return why no moment can run; None while both the schedule and its orchestration are on."""
+    orchestration = schedule.orchestration
+    if schedule.deleted_at is not None:
+        return SlotOutcome.PAUSED, "The schedule was removed before this could start."
+    if orchestration.deleted_at is not None:
+        return SlotOutcome.PAUSED, "The orchestration is in the trash."
+    if not schedule.is_enabled:
+        return SlotOutcome.PAUSED, "The schedule was switched off before this could start."
+    if not orchestration.is_enabled:
+        return SlotOutcome.PAUSED, "The orchestration is switched off."
+    return None
+
+
+def _known(dues: Sequence[_Due]) -> _Known:
+    decided: dict[int, set[datetime]] = defaultdict(set)
+    slots = Slot.objects.filter(
+        schedule__in=[due.schedule.pk for due in dues], due_at__gte=F("schedule__next_fire_at")
+    )
+    for schedule, due_at in slots.values_list("schedule_id", "due_at"):
+        decided[schedule].add(due_at)
+    orchestrations = {due.schedule.orchestration_id for due in dues}
+    runs = Run.objects.filter(orchestration__in=orchestrations, status__in=UNFINISHED_RUN)
+    versions = OrchestrationVersion.objects.filter(
+        orchestration__in=orchestrations, number=F("orchestration__version")
+    )
+    return _Known(
+        decided,
+        defaultdict(int, runs.values_list("orchestration").annotate(Count("pk")).order_by()),
+        dict(versions.values_list("orchestration", "pk")),
+    )
+
+
+def _decide(due: _Due, known: _Known, now: datetime) -> list[Decision]:
+    schedule = due.schedule
+    refusal = due.refusal
+    if refusal is None and schedule.orchestration_id not in known.versions:
+        refusal = (SlotOutcome.REJECTED, "The orchestration has no saved version to run.")
+    policy = Policy(
+        timezone=schedule.timezone,
+        overlap=Overlap(schedule.overlap),
+        misfire=Misfire(schedule.misfire),
+        misfire_limit=schedule.misfire_limit,
+        paused_until=schedule.paused_until,
+        refusal=refusal,
+    )
+    decisions = decide(
+        policy,
+        due.moments,
+        now=now,
+        unfinished=known.unfinished[schedule.orchestration_id],
+        decided=known.decided[schedule.pk],
+    )
+    known.unfinished[schedule.orchestration_id] += sum(d.make_run for d in decisions)
+    return decisions
+
+
+def _ask_to_terminate(decisions: Sequence[tuple[Schedule, Decision]], now: datetime) -> list[int]:
+    """Mark the unfinished runs that make room for new ones; the engine ends what is marked."""
+    orchestrations = {schedule.orchestration_id for schedule, d in decisions if d.terminate}
+    if not orchestrations:
+        return []
+    runs = Run.objects.filter(
+        orchestration__in=orchestrations, status__in=UNFINISHED_RUN, terminate_at__isnull=True
+    )
+    marked = list(runs.order_by("pk").values_list("pk", flat=True))
+    runs.update(terminate_at=now)
+    return marked
+
+
+def _write(
+    decisions: Sequence[tuple[Schedule, Decision]], known: _Known, now: datetime
+) -> list[int]:
+    """Insert the slots and, in the same transaction, the runs that some of them start."""
+    runs = Run.objects.bulk_create(
+        Run(
+            orchestration_id=schedule.orchestration_id,
+            version_id=known.versions[schedule.orchestration_id],
+            started_by=StartedBy.SCHEDULE,
+            schedule=schedule,
+            scheduled_for=decision.due_at,
+            variables=schedule.variables,
+            rung_at=now,
+        )
+        for schedule, decision in decisions
+        if decision.make_run
+    )
+    RunEvent.objects.bulk_create(
+        RunEvent(
+            run=run,
+            new_status=RunStatus.CREATED,
+            reason=f"Due at {run.scheduled_for:%Y-%m-%d %H:%M} UTC.",
+            actor=f"Schedule {run.schedule}"[:200],
+        )
+        for run in runs
+    )
+    run_of = {(run.schedule_id, run.scheduled_for): run for run in runs}
+    Slot.objects.bulk_create(
+        Slot(
+            schedule=schedule,
+            due_at=decision.due_at,
+            outcome=decision.outcome,
+            reason=decision.reason,
+            run=run_of.get((schedule.pk, decision.due_at)),
+        )
+        for schedule, decision in decisions
+    )
+    return [run.pk for run in runs]
+
+
+def _advance(dues: Sequence[_Due], now: datetime) -> None:
+    """Move every schedule to its next due moment; one that was found off sleeps."""
+    for due in dues:
+        due.schedule.next_fire_at = due.next_fire_at
+        is_off = due.next_fire_at is None and due.refusal is not None
+        if is_off and due.schedule.orchestration.deleted_at is None:
+            due.schedule.off_since = due.schedule.off_since or now
+    Schedule.objects.bulk_update(
+        [due.schedule for due in dues], ["next_fire_at", "off_since"], batch_size=BATCH
+    )
