@@ -19,8 +19,9 @@ class Preset:
     expression: str | None
 
 
-# Hours are lists rather than steps, so that no run is lost or doubled by a clock change and the picker
-# can show them. Minute 1, where the label names no time, keeps clear of the crowd on the full hour.
+# Hours are lists rather than steps, so that no run is lost or doubled by a clock change and the
+# picker can show them. Minute 1, where the label names no time, keeps clear of the crowd on the
+# full hour.
 PRESETS = (
     Preset(CUSTOM, "Custom schedule", None),
     Preset("every-5-minutes", "Every 5 minutes", "*/5 * * * *"),

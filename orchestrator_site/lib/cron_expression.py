@@ -153,11 +153,17 @@ def parse(expression: str) -> Cron:
     try:
         rule = CronSim(normalised, datetime(2000, 1, 1))  # noqa: DTZ001 - wall-clock time has no zone here
     except CronSimError:
-        # The fields were checked one by one, so only their combination can be wrong.
-        raise _never(normalised.split(" ")) from None
+        # The fields were checked one by one: what is left is a day that these months do not have.
+        raise CronError(
+            "None of the chosen months has such a day, so this would never run.", "day"
+        ) from None
     cron = _from_rule(normalised, rule)
     if not _ever_matches(cron, rule):
-        raise _never(normalised.split(" "))
+        raise CronError(
+            "This day of the month and day of the week never fall together, "
+            "so this would never run.",
+            "weekday",
+        )
     return cron
 
 
@@ -280,17 +286,6 @@ def _not_understood(spec: _Spec, term: str) -> CronError:
 
 def _shown(text: str) -> str:
     return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 1] + "…"
-
-
-def _never(fields: list[str]) -> CronError:
-    if fields[4].startswith("*"):
-        return CronError(
-            "None of the chosen months has such a day, so this would never run.", "day"
-        )
-    return CronError(
-        "This day of the month and day of the week never fall together, so this would never run.",
-        "weekday",
-    )
 
 
 def _ever_matches(cron: Cron, rule: CronSim) -> bool:
