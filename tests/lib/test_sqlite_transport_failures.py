@@ -290,7 +290,7 @@ def test_harm_to_an_open_file_is_noticed_and_survived(path: Path, harm: str) -> 
             (other := path.with_name("other")).write_bytes(path.read_bytes())
             other.replace(path)
         else:
-            for file in (path, path.with_name("broker.sqlite3-wal")):
+            for file in (path, *path.parent.glob("broker.sqlite3-???")):
                 file.write_bytes(b"garbage " * 2000)
         with pytest.raises(BrokerFileError, match=r"removed or replaced|is damaged|cannot be used"):
             channel.store.put("work", "{}", 0)
