@@ -15,10 +15,8 @@ from django.db import Error, connection
 from django.utils import timezone
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from orchestrations.scheduling.slots import fire_due, next_wake
+from orchestrations.scheduling.slots import PROJECTED, fire_due, next_wake
 
-# Periodic tasks of this name are projections of our schedules; they are never sent from here.
-PROJECTED = "orchestrations.schedule."
 # Seconds. A new or changed schedule is noticed, and a jump of the clock is, after IDLE at most.
 IDLE = 1.0
 HELD_BY_ANOTHER = 0.1

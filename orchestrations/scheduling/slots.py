@@ -25,6 +25,8 @@ from orchestrations.models import OrchestrationVersion, Run, RunEvent, Schedule,
 from orchestrations.scheduling.decision import ON_TIME, Decision, Policy, decide
 from orchestrator_site.lib import bell, cron
 
+# Names of periodic tasks that are projections of schedules begin so.
+PROJECTED = "orchestrations.schedule."
 BATCH = 500
 # Slots that one transaction writes for all its schedules together.
 SLOTS_AT_ONCE = 5_000

@@ -1,0 +1,348 @@
+"""Schedules: make, change, switch, remove; and their shadows in django-celery-beat.
+
+Each schedule is projected to a PeriodicTask with a CrontabSchedule of its own, so that beat's admin
+shows it and the stock scheduler could fire it; this file alone knows these models. SlotScheduler
+leaves the projections out. Locks are taken in the order orchestration, schedule, runs.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any, TypedDict, Unpack
+
+from celery.schedules import ParseException, crontab_parser
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone as clock
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from orchestrations.enums import Misfire, Overlap
+from orchestrations.exceptions import InvalidSchedule, NotAllowed
+from orchestrations.models import Orchestration, Schedule
+from orchestrations.scheduling.preview import Preview, PreviewMoment, check_timing, preview
+from orchestrations.scheduling.slots import PROJECTED, fire_due, latest, upcoming
+from orchestrator_site.lib import cron as crons
+
+__all__ = [
+    "Changes",
+    "Options",
+    "Preview",
+    "PreviewMoment",
+    "create_schedule",
+    "delete_schedule",
+    "ensure_housekeeping",
+    "fire_schedule",
+    "on_orchestration_changed",
+    "preview",
+    "remove_schedules",
+    "set_enabled",
+    "update_schedule",
+]
+
+MOST_MISFIRES = 100
+SHORT_FIELD = 60  # characters; the shortest column holds 64
+LONGEST_NAME = 200
+TIMING = ("cron", "timezone", "valid_from", "valid_to")
+HOUSEKEEPING = (
+    ("components.tasks.recover_jobs", 10, IntervalSchedule.SECONDS),
+    ("orchestrations.tasks.recover_runs", 10, IntervalSchedule.SECONDS),
+    ("components.tasks.compact_tables", 1, IntervalSchedule.HOURS),
+    ("components.tasks.sweep_storage", 1, IntervalSchedule.HOURS),
+)
+# Seconds after which an unread message is dropped: a later one does the same work.
+EXPIRE = {IntervalSchedule.SECONDS: 60, IntervalSchedule.HOURS: 3600}
+
+
+class Options(TypedDict, total=False):
+    """What a schedule may say besides when it fires."""
+
+    overlap: Overlap
+    misfire: Misfire
+    misfire_limit: int
+    valid_from: datetime | None
+    valid_to: datetime | None
+    paused_until: datetime | None
+    variables: dict[str, Any]
+
+
+class Changes(Options, total=False):
+    """What can be changed in a schedule; what is left out stays."""
+
+    name: str
+    cron: str
+    timezone: str
+
+
+@transaction.atomic
+def create_schedule(
+    orchestration: Orchestration,
+    *,
+    cron: str,
+    timezone: str,
+    user: User | None,
+    name: str = "",
+    enabled: bool = True,
+    **options: Unpack[Options],
+) -> Schedule:
+    """Add a schedule; its first due moment comes after now. Raises InvalidSchedule."""
+    _lock(orchestration)
+    schedule = Schedule(
+        orchestration=orchestration,
+        is_enabled=enabled,
+        created_by=user,
+        cron=cron,
+        timezone=timezone,
+        name=name,
+        **options,
+    )
+    _check(schedule)
+    now = clock.now()
+    _arm(schedule, since=now, now=now)
+    schedule.save()
+    _project(schedule)
+    return schedule
+
+
+@transaction.atomic
+def update_schedule(schedule: Schedule, **changes: Unpack[Changes]) -> Schedule:
+    """Change a schedule and return it; what was due before now is decided as it was until now.
+
+    A change of the time counts from now on. Raises InvalidSchedule, and NotAllowed where it was
+    removed meanwhile.
+    """
+    schedule, now = _locked(schedule), clock.now()
+    _settle(schedule.pk, now)
+    schedule.refresh_from_db(fields=["next_fire_at", "off_since"])
+    timing = [getattr(schedule, field) for field in TIMING]
+    for field, value in changes.items():
+        setattr(schedule, field, value)
+    _check(schedule)
+    if timing != [getattr(schedule, field) for field in TIMING]:
+        _arm(schedule, since=now, now=now)
+    schedule.save()
+    _project(schedule)
+    return schedule
+
+
+@transaction.atomic
+def set_enabled(schedule: Schedule, *, enabled: bool) -> Schedule:
+    """Switch a schedule on or off and return it; safe to call twice.
+
+    Switched on, it looks back to when it was switched off, as its misfire policy says. Switched
+    off, it starts nothing more, not even a moment that is due already. Raises NotAllowed where it
+    was removed meanwhile.
+    """
+    locked = _locked(schedule)
+    if locked.is_enabled == enabled:
+        return locked
+    locked.is_enabled = enabled
+    _switch(locked)
+    return locked
+
+
+@transaction.atomic
+def delete_schedule(schedule: Schedule) -> None:
+    """Remove a schedule; its row and slots stay, so that past runs are explained. Safe twice."""
+    _lock(schedule.orchestration)
+    locked = Schedule.objects.select_for_update(no_key=True).get(pk=schedule.pk)
+    if locked.deleted_at is None:
+        locked.deleted_at = clock.now()
+        _switch(locked)
+
+
+@transaction.atomic
+def on_orchestration_changed(orchestration: Orchestration) -> None:
+    """Wake or rest the schedules of an orchestration that was switched, trashed or restored.
+
+    Call it in the same transaction, after saving the orchestration. Out of the trash a schedule
+    goes on from now; switched on, it looks back as its misfire policy says. Safe to call twice.
+    """
+    _lock(orchestration)
+    schedules = orchestration.schedules.filter(deleted_at=None).select_for_update(no_key=True)
+    for schedule in schedules.order_by("pk"):
+        schedule.orchestration = orchestration
+        _switch(schedule)
+
+
+@transaction.atomic
+def remove_schedules(orchestration: Orchestration) -> None:
+    """Take the shadows of an orchestration's schedules away, before its rows are deleted."""
+    for schedule in orchestration.schedules.all():
+        _withdraw(schedule.pk)
+
+
+def fire_schedule(schedule_id: int) -> None:
+    """Fire what is due of one schedule: what the projected periodic task calls."""
+    if Schedule.objects.filter(pk=schedule_id).exists():
+        _settle(schedule_id, clock.now())
+    else:
+        _withdraw(schedule_id)
+
+
+def ensure_housekeeping() -> None:
+    """Make the periodic tasks that keep the house; what an administrator changed in them stays."""
+    for task, every, period in HOUSEKEEPING:
+        if not PeriodicTask.objects.filter(name=task).exists():
+            interval = IntervalSchedule.objects.filter(every=every, period=period).first()
+            PeriodicTask.objects.create(
+                name=task,
+                task=task,
+                interval=interval or IntervalSchedule.objects.create(every=every, period=period),
+                expire_seconds=EXPIRE[period],
+            )
+
+
+def _lock(orchestration: Orchestration) -> None:
+    Orchestration.objects.select_for_update(no_key=True).get(pk=orchestration.pk)
+
+
+def _locked(schedule: Schedule) -> Schedule:
+    _lock(schedule.orchestration)
+    found = Schedule.objects.select_related("orchestration").select_for_update(
+        of=("self",), no_key=True
+    )
+    try:
+        return found.get(pk=schedule.pk, deleted_at=None)
+    except Schedule.DoesNotExist:
+        raise NotAllowed("This schedule was removed meanwhile.") from None
+
+
+def _settle(schedule_id: int, now: datetime) -> None:
+    """Decide all that was due of a schedule up to `now`, as it stands in the database."""
+    while fire_due(now, only=schedule_id).more:
+        pass
+
+
+def _switch(schedule: Schedule) -> None:
+    """Save a schedule whose switch, or whose orchestration's, was turned, and do as it says."""
+    now = clock.now()
+    if _is_on(schedule):
+        if schedule.next_fire_at is None:
+            _arm(schedule, since=schedule.off_since or now, now=now)
+        schedule.save()
+    else:
+        schedule.save()
+        # Moments that are due already get their slot, which says that it was switched off.
+        _settle(schedule.pk, now)
+        in_trash = schedule.orchestration.deleted_at is not None
+        schedule.next_fire_at = None
+        schedule.off_since = None if in_trash else schedule.off_since or now
+        schedule.save()
+    _project(schedule)
+
+
+def _arm(schedule: Schedule, *, since: datetime, now: datetime) -> None:
+    """Set the next due moment: after `now`, or the first missed since `since` that is to be run."""
+    if not _is_on(schedule):
+        schedule.next_fire_at = None
+        schedule.off_since = schedule.off_since and now
+        return
+    wanted = {Misfire.SKIP: 0, Misfire.LAST: 1, Misfire.ALL: schedule.misfire_limit}
+    after = max(since, (schedule.valid_from or since) - timedelta(microseconds=1))
+    missed = latest(
+        schedule, after, min(now, schedule.valid_to or now), wanted[Misfire(schedule.misfire)]
+    )
+    schedule.next_fire_at = missed[0] if missed else upcoming(schedule, now)
+    schedule.off_since = None
+
+
+def _is_on(schedule: Schedule) -> bool:
+    orchestration = schedule.orchestration
+    return (
+        schedule.is_enabled
+        and schedule.deleted_at is None
+        and orchestration.is_enabled
+        and orchestration.deleted_at is None
+    )
+
+
+def _check(schedule: Schedule) -> None:
+    """Tidy what was typed; raises InvalidSchedule with every field that is wrong."""
+    wrong: dict[str, str] = {}
+    try:
+        schedule.cron = check_timing(schedule.cron, schedule.timezone)
+    except InvalidSchedule as error:
+        wrong.update(error.fields)
+    schedule.name = schedule.name.strip()
+    if len(schedule.name) > LONGEST_NAME:
+        wrong["name"] = f"The name is longer than {LONGEST_NAME} characters."
+    if not 1 <= schedule.misfire_limit <= MOST_MISFIRES:
+        wrong["misfire_limit"] = f"This takes a whole number from 1 to {MOST_MISFIRES}."
+    for field, allowed in (("overlap", Overlap), ("misfire", Misfire)):
+        if getattr(schedule, field) not in allowed.values:
+            wrong[field] = f"This takes one of: {', '.join(allowed.values)}."
+    if schedule.valid_from and schedule.valid_to and schedule.valid_to <= schedule.valid_from:
+        wrong["valid_to"] = "The end must come after the beginning."
+    if wrong:
+        raise InvalidSchedule(" ".join(wrong.values()), fields=wrong)
+
+
+def _project(schedule: Schedule) -> None:
+    """Bring the shadow of a schedule in step with it; writes only what differs."""
+    if schedule.deleted_at is not None:
+        _withdraw(schedule.pk)
+        return
+    name = f"{PROJECTED}{schedule.pk}"
+    task = PeriodicTask.objects.select_related("crontab").filter(name=name).first()
+    if task is None:
+        task = PeriodicTask(name=name, crontab=CrontabSchedule())
+    crontab = _crontab_fields(crons.parse(schedule.cron)) | {"timezone": schedule.timezone}
+    if _differs(task.crontab, crontab):
+        task.crontab.save()
+        task.crontab = task.crontab
+    fields = {
+        "task": "orchestrations.tasks.fire_schedule",
+        "args": json.dumps([schedule.pk]),
+        "enabled": _is_on(schedule),
+        "description": f"Schedule of “{schedule.orchestration}”. Change it there, not here.",
+    }
+    if _differs(task, fields):
+        task.save()
+
+
+def _differs(row: Any, fields: dict[str, Any]) -> bool:
+    """Set the fields of a row and tell whether it has to be saved."""
+    differs = row.pk is None or any(str(getattr(row, f)) != str(v) for f, v in fields.items())
+    for field, value in fields.items():
+        setattr(row, field, value)
+    return differs
+
+
+def _withdraw(schedule_id: int) -> None:
+    task = PeriodicTask.objects.filter(name=f"{PROJECTED}{schedule_id}").first()
+    if task is not None:
+        # Its crontab is its own, and takes it along.
+        task.crontab.delete()
+
+
+def _crontab_fields(cron: crons.Cron) -> dict[str, str]:
+    """Return celery's crontab for an expression, which fires at least whenever the schedule does.
+
+    Celery knows neither L nor # and joins day and weekday with "and" where cron says "or". Then
+    every day is named: on the wrong ones the task finds nothing due. Minutes, hours and months
+    are exact.
+    """
+    minute, hour, day, month, weekday = cron.fields
+    if not cron.both_days or "L" in day.upper() + weekday.upper() or "#" in weekday:
+        day = weekday = "*"
+    weekdays = {value for value in cron.weekdays if isinstance(value, int)}
+    return {
+        "minute": _celery_field(minute, set(cron.minutes), crontab_parser(60)),
+        "hour": _celery_field(hour, set(cron.hours), crontab_parser(24)),
+        "day_of_month": _celery_field(day, set(cron.days), crontab_parser(31, 1)),
+        "month_of_year": _celery_field(month, set(cron.months), crontab_parser(12, 1)),
+        "day_of_week": _celery_field(weekday, weekdays, crontab_parser(7)),
+    }
+
+
+def _celery_field(text: str, values: set[int], parser: crontab_parser) -> str:
+    """Return the field as it was written where celery reads the same from it, else as a list."""
+    if text == "*":
+        return text
+    try:
+        if set(parser.parse(text)) == values and len(text) <= SHORT_FIELD:
+            return text
+    except (ParseException, ValueError):
+        pass
+    return ",".join(str(value) for value in sorted(values))
