@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import Group, User
 
 from components.enums import ComponentType
 from components.models import Component, Configuration, ConfigurationVersion
+from orchestrations.models import Orchestration, OrchestrationVersion, Schedule
 
 _number = itertools.count(1)
 PASSWORD = "correct horse battery staple"
@@ -54,3 +56,33 @@ def make_configuration(
         change="Created",
     )
     return configuration
+
+
+def make_empty_orchestration(**fields: Any) -> Orchestration:
+    """An orchestration at version 1 without phases: its runs have nothing to do."""
+    orchestration = Orchestration.objects.create(
+        name=fields.pop("name", f"Orchestration {next(_number)}"), **fields
+    )
+    OrchestrationVersion.objects.create(
+        orchestration=orchestration,
+        number=orchestration.version,
+        definition={"name": orchestration.name, "description": "", "phases": []},
+        change="Created",
+    )
+    return orchestration
+
+
+def make_schedule(
+    due: datetime | None,
+    *,
+    orchestration: Orchestration | None = None,
+    cron: str = "0 * * * *",
+    **fields: Any,
+) -> Schedule:
+    """A schedule row as it stands, next due at `due`; nothing is projected or computed."""
+    return Schedule.objects.create(
+        orchestration=orchestration or make_empty_orchestration(),
+        cron=cron,
+        next_fire_at=due,
+        **fields,
+    )
