@@ -59,9 +59,10 @@ def stop(workers: list[subprocess.Popen[bytes]]) -> None:
 
 def make_orchestration(phases: int, tasks: int) -> Any:
     """Create an orchestration with a configuration of its own for each task."""
+    from orchestrations.services.orchestrations import create_orchestration, design
+
     from components.models import Component
     from components.services.configurations import create_configuration
-    from orchestrations.services.orchestrations import create_orchestration, design
 
     component = Component.objects.get(key="bench-noop")
     made = [
@@ -76,9 +77,10 @@ def make_orchestration(phases: int, tasks: int) -> Any:
 
 def run_ours(orchestration: Any) -> float:
     """Run once; return seconds from the request to the committed end."""
+    from orchestrations.services.runs import start_run
+
     from orchestrations.enums import StartedBy
     from orchestrations.models import Run
-    from orchestrations.services.runs import start_run
 
     began = time.perf_counter()
     run = start_run(orchestration, started_by=StartedBy.MANUAL)

@@ -41,6 +41,6 @@ def test_what_the_readme_links_to_exists() -> None:
 
 def test_the_make_targets_of_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"`make ([a-z]+)", README))
+    targets = set(re.findall(r"\bmake ([a-z]+)", README))
     assert [t for t in targets if not re.search(rf"^{t}:", makefile, flags=re.MULTILINE)] == []
     assert {"run", "test"} <= targets
