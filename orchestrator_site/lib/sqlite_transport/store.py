@@ -248,6 +248,8 @@ class Store(BrokerFile):
         with self.lock:
             now = monotonic()
             until = now + self.options.lease
+            if not (self._held or self._kept):
+                return
             held = [(until, *tag.split("-")) for tag in tuple(self._held)]
             with self.transaction() as db:
                 db.executemany(
