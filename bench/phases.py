@@ -129,7 +129,7 @@ def main() -> None:
 
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
-    shape = f"{options.phases} × {options.tasks}"
+    shape = f"{options.phases} x {options.tasks}"
     site = "orchestrator_site"
     bare = [start_worker("bench.bare", "bare", "-P", "prefork", "-c", "2")]
     try:
