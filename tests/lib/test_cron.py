@@ -210,6 +210,10 @@ def test_a_day_that_was_left_out_of_the_calendar() -> None:
     assert cron.clock_note(found[1]) == (
         "10:00 does not exist on 30 December 2011, runs at 00:00 on 31 December 2011"
     )
+    (midnight,) = cron.occurrences("0 0 30 12 *", "Pacific/Apia", at("2011-12-29T12:00"), 1)
+    assert cron.clock_note(midnight) == (
+        "00:00 does not exist on 30 December 2011, runs at 00:00 on 31 December 2011"
+    )
 
 
 def test_what_never_exists_in_a_zone_has_no_occurrence() -> None:

@@ -287,6 +287,8 @@ def test_zones_that_change_alike_answer_alike() -> None:
             datetime(2006, 10, 27, tzinfo=UTC),
             datetime(2006, 10, 31, tzinfo=UTC),
         ),
+        # Three hours come twice exactly over the turn of the year in UTC.
+        ("Antarctica/Palmer", datetime(1964, 12, 30, tzinfo=UTC), datetime(1965, 1, 3, tzinfo=UTC)),
         ("Asia/Singapore", datetime(1981, 12, 30, tzinfo=UTC), datetime(1982, 1, 3, tzinfo=UTC)),
         ("Asia/Pyongyang", datetime(2018, 5, 3, tzinfo=UTC), datetime(2018, 5, 7, tzinfo=UTC)),
         ("America/Caracas", datetime(2007, 12, 8, tzinfo=UTC), datetime(2007, 12, 11, tzinfo=UTC)),
