@@ -149,8 +149,7 @@ class Masker:
         self._forms = sorted(forms, key=len, reverse=True)
         self._longest = len(self._forms[0]) if self._forms else 0
         self._starts = {form[0] for form in self._forms}
-        alternatives = "|".join(re.escape(form) for form in self._forms)
-        self._pattern = re.compile(f"(?=({alternatives}))")
+        self._pattern: re.Pattern[str] | None = None  # made when there is something to mask
         self._held = ""
 
     def mask(self, text: str) -> str:
@@ -183,6 +182,9 @@ class Masker:
         """Return the places to hide, those that overlap joined, in order."""
         if not any(form in text for form in self._forms):
             return []
+        if self._pattern is None:
+            alternatives = "|".join(re.escape(form) for form in self._forms)
+            self._pattern = re.compile(f"(?=({alternatives}))")
         spans: list[tuple[int, int]] = []
         for found in self._pattern.finditer(text):
             start, stop = found.span(1)
