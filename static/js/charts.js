@@ -58,8 +58,9 @@ function axes(bars, paint, unit) {
   const oneDay = bars.length > 0 && new Date(bars.at(-1).start) - new Date(bars[0].start) < 86400000;
   const font = '11.5px "Inter", system-ui, sans-serif';
   const common = { stroke: paint.muted, font, ticks: { show: false } };
-  const splits = () => {
-    const step = Math.max(1, Math.ceil(bars.length / 7));
+  const splits = (u) => {
+    const room = Math.max(2, Math.floor(u.over.clientWidth / 76)); // a label every 76 px at most
+    const step = Math.max(1, Math.ceil(Math.max(bars.length, FEWEST) / room));
     return bars.map((_, index) => index).filter((index) => index % step === 0);
   };
   const name = (index) => (bars[index] ? (oneDay ? minute : day).format(new Date(bars[index].start)) : "");
@@ -71,7 +72,7 @@ function axes(bars, paint, unit) {
 
 function options(figure, bars, [, , unit]) {
   const paint = { muted: colour(figure, "var(--muted)"), grid: colour(figure, "var(--border)") };
-  const fills = bars.map((bar) => colour(figure, "var(--status, var(--grey))", `status-${bar.status}`));
+  const fills = bars.map((bar) => colour(figure, "var(--fill, var(--grey-fill))", `status-${bar.status}`));
   const fill = { unit: 3, values: () => fills };
   return {
     width: figure.clientWidth,

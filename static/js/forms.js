@@ -13,6 +13,7 @@ function selectOptions(select) {
     create: select.dataset.create === "true",
     persist: false,
     maxOptions: null,
+    refreshThrottle: 0, // Enter takes what was typed, however fast
     hidePlaceholder: true,
     placeholder: select.dataset.placeholder || "",
     allowEmptyOption: !many,
@@ -98,7 +99,10 @@ function makeEditor(bundle, textarea) {
     }
     if (update.focusChanged && !update.view.hasFocus) textarea.dispatchEvent(new Event("change", { bubbles: true }));
   });
+  const frame = document.createElement("div"); // in the page from the start: heights are measured there
+  textarea.after(frame);
   return new EditorView({
+    parent: frame,
     doc: textarea.value,
     extensions: [
       basicSetup, keymap.of([indentWithTab]), indentUnit.of("  "), EditorView.lineWrapping, language(bundle, textarea),
@@ -114,7 +118,6 @@ onContent(EDITOR, async (textarea) => {
   if (editors.has(textarea) || !textarea.isConnected) return;
   const view = makeEditor(window.CodeMirrorBundle, textarea);
   editors.set(textarea, view);
-  textarea.after(view.dom);
   textarea.hidden = true;
   textarea.required = false; // a hidden field cannot show the browser's complaint; the server makes it
   for (const text of textarea.labels ?? []) text.addEventListener("click", () => view.focus());
