@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ComponentsConfig(AppConfig):
@@ -10,3 +11,9 @@ class ComponentsConfig(AppConfig):
 
     name = "components"
     verbose_name = "Components and Storage"
+
+    def ready(self) -> None:
+        """Connect the receivers."""
+        from components.receivers import fill_catalogue  # noqa: PLC0415  # needs the models
+
+        post_migrate.connect(fill_catalogue, dispatch_uid="components.fill_catalogue")

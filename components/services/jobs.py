@@ -1,0 +1,250 @@
+"""Jobs: asked for, run by a worker from claim to commit, terminated."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import shutil
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from components import tasks
+from components.enums import ErrorType, JobOrigin, JobStatus
+from components.exceptions import ComponentsError, NotAllowed, RunnerError, StaleToken
+from components.models import Configuration, Job, JobEvent
+from components.runners.base import EndedBy, Ending, JobSpec, RunnerResult
+from components.runners.launcher import launcher
+from components.runners.supervisor import Limits, Supervisor
+from components.services import job_transitions as transitions
+from components.services.job_journal import JobJournal
+from components.services.job_specs import build_spec
+from components.services.job_transitions import Claim
+from orchestrator_site.lib.bell import ring
+from orchestrator_site.lib.errors import new_reference
+from orchestrator_site.lib.secrets import encrypt_tree
+
+MEGABYTE = 1024 * 1024
+SOON = 60.0  # seconds that a delay may spend in the broker; a longer one is the sweeper's
+GIVE_UP_AFTER = 3600.0  # seconds of trying to write an end to a database that is away
+RETRY_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """One job that is wanted; None means the present version, no limit of its own, no delay."""
+
+    configuration: Configuration
+    version: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    time_limit: int | None = None  # seconds
+    not_before: datetime | None = None
+
+
+def create_job(  # noqa: PLR0913  # the choices of one request
+    configuration: Configuration,
+    *,
+    user: User | None = None,
+    origin: JobOrigin = JobOrigin.MANUAL,
+    parameters: Mapping[str, Any] | None = None,
+    version: int | None = None,
+    time_limit: int | None = None,
+    not_before: datetime | None = None,
+) -> Job:
+    """Ask for one execution of a configuration; raises NotAllowed where it is in the trash."""
+    request = JobRequest(configuration, version, parameters or {}, time_limit, not_before)
+    return create_jobs([request], user=user, origin=origin)[0]
+
+
+def create_jobs(
+    requests: Sequence[JobRequest],
+    *,
+    user: User | None = None,
+    origin: JobOrigin = JobOrigin.MANUAL,
+) -> list[Job]:
+    """Ask for many executions at once, in their order; all or none. Workers are rung on commit.
+
+    Raises NotAllowed where a configuration is in the trash.
+    """
+    now = timezone.now()
+    actor = user.get_username() if user else ""
+    with transaction.atomic():
+        jobs = Job.objects.bulk_create([_job(request, user, origin, now) for request in requests])
+        JobEvent.objects.bulk_create(
+            JobEvent(job=job, new_status=JobStatus.CREATED, actor=actor) for job in jobs
+        )
+        for job in jobs:
+            delay = (job.not_before - now).total_seconds() if job.not_before else 0.0
+            if delay <= SOON:
+                ring(tasks.run_job, job.pk, countdown=delay if delay > 0 else None)
+    return jobs
+
+
+def terminate_job(job: Job, *, user: User | None = None, reason: str = "") -> Job:
+    """End a job on request: a queued one at once, a running one within seconds; returns it.
+
+    Safe to call twice; a job that has ended stays as it is.
+    """
+    return transitions.ask_terminate(job, user=user, reason=reason)
+
+
+def run_job(job_id: int) -> None:
+    """Run one job from claim to commit; nothing where it cannot run now or somebody else has it.
+
+    Never raises what a component does: the job ends as Error then.
+    """
+    try:
+        claim = transitions.claim(job_id, worker=worker_name())
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("Job %s was not claimed, the database is away: %s", job_id, error)
+        connection.close()
+        return
+    if claim is None:
+        return
+    try:
+        _carry_out(claim)
+    except StaleToken:
+        logger.warning("Job %s was declared dead meanwhile; its result is refused.", job_id)
+
+
+def worker_name() -> str:
+    """Return what names this worker on the job page: machine and process."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def _job(request: JobRequest, user: User | None, origin: JobOrigin, now: datetime) -> Job:
+    configuration = request.configuration
+    if configuration.deleted_at:
+        raise NotAllowed(f"“{configuration.name}” is in the trash; restore it first.")
+    return Job(
+        component_id=configuration.component_id,
+        configuration=configuration,
+        configuration_name=configuration.name,
+        configuration_version=request.version or configuration.version,
+        parameters=encrypt_tree(dict(request.parameters)) if request.parameters else {},
+        origin=origin,
+        created_by=user,
+        time_limit=request.time_limit,
+        not_before=request.not_before,
+        rung_at=now,
+    )
+
+
+def _carry_out(claim: Claim) -> None:
+    """Run a claimed job and write how it ended; the one edge that takes any exception."""
+    journal = JobJournal(claim)
+    try:
+        ending = _execute(claim, journal)
+        _settle(claim, journal, ending)
+    except StaleToken:
+        raise
+    except ComponentsError as error:
+        permanent = isinstance(error, RunnerError) and error.permanent
+        _settle(claim, journal, Ending(EndedBy.ITSELF, error=error.message, permanent=permanent))
+    except Exception as error:  # noqa: BLE001  # recorded with its traceback, and the worker goes on
+        text = "".join(traceback.format_exception(error))
+        ending = Ending(EndedBy.CRASH, error=repr(error), is_user_error=False, traceback=text)
+        _settle(claim, journal, ending)
+
+
+def _execute(claim: Claim, journal: JobJournal) -> Ending:
+    job = claim.job
+    if job.configuration is None:
+        raise RunnerError("The configuration was deleted.", permanent=True)
+    spec = build_spec(job, job.configuration)
+    seconds = job.time_limit or job.component.time_limit or settings.JOB_TIME_LIMIT
+    Path(spec.work).mkdir(parents=True, mode=0o700)
+    try:
+        child = launcher().start(spec)
+        limits = Limits(seconds=seconds, memory=spec.memory_mb * MEGABYTE)
+        ending = Supervisor(child, journal, limits).watch()
+    finally:
+        shutil.rmtree(spec.work, ignore_errors=True)
+    _remember_inputs(job, spec)
+    return ending
+
+
+def _remember_inputs(job: Job, spec: JobSpec) -> None:
+    """Keep what the job read, to be written with its end."""
+    job.tables_in = [
+        {"table": table["source"], "rows": table["rows"], "bytes": table["bytes"]}
+        for table in spec.inputs
+    ]
+
+
+def _settle(claim: Claim, journal: JobJournal, ending: Ending) -> None:
+    """Write the end of a job, trying again while the database is away; raises StaleToken."""
+    if ending.by == EndedBy.LOSS:
+        raise StaleToken
+    until = time.monotonic() + GIVE_UP_AFTER
+    while True:
+        try:
+            _write_end(claim, journal, ending)
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() > until:
+                raise
+            logger.warning("The end of job %s is not written yet: %s", claim.job.pk, error)
+            connection.close()
+            time.sleep(RETRY_SECONDS)
+        else:
+            return
+
+
+def _write_end(claim: Claim, journal: JobJournal, ending: Ending) -> None:
+    """End the job with its outputs, state and last log lines in one transaction."""
+    fields: dict[str, Any] = {"peak_memory": ending.peak_memory or None}
+    fields["tables_in"] = claim.job.tables_in
+    with transaction.atomic():
+        journal.write_last(ending.lines)
+        if ending.by == EndedBy.TERMINATION:
+            transitions.end(claim, JobStatus.TERMINATED, fields=fields)
+        elif ending.result is None:
+            transitions.end(claim, JobStatus.ERROR, fields=fields | _error(claim, ending))
+        else:
+            result = ending.result
+
+            def commit() -> dict[str, Any]:
+                return _commit_result(claim, result)
+
+            fields["result"] = result.result
+            transitions.end(claim, JobStatus.SUCCESS, fields=fields, commit=commit)
+
+
+def _commit_result(claim: Claim, result: RunnerResult) -> dict[str, Any]:
+    """Write the outputs and what the component remembers; returns what the job shows of it."""
+    job = claim.job
+    if job.configuration and result.state != job.configuration.state:
+        Configuration.objects.filter(pk=job.configuration.pk).update(state=result.state)
+    if not result.outputs:
+        return {}
+    from components.services import storage  # noqa: PLC0415
+
+    return {"tables_out": storage.commit_outputs(result.outputs, job=job, user=job.created_by)}
+
+
+def _error(claim: Claim, ending: Ending) -> dict[str, Any]:
+    """Return what people read about a failure; ours get a reference and a traceback in the log."""
+    if ending.is_user_error:
+        return {"error": ending.error, "error_type": ErrorType.USER}
+    reference = new_reference()
+    logger.error(
+        "Error %s in job %s: %s\n%s", reference, claim.job.pk, ending.error, ending.traceback
+    )
+    what = "Something went wrong on our side." if ending.traceback else ending.error
+    return {
+        "error": f"{what} Reference: {reference}.",
+        "error_type": ErrorType.APPLICATION,
+        "error_reference": reference,
+    }
