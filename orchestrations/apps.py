@@ -10,3 +10,7 @@ class OrchestrationsConfig(AppConfig):
 
     name = "orchestrations"
     verbose_name = "Orchestrations"
+
+    def ready(self) -> None:
+        """Connect the receivers."""
+        import orchestrations.receivers  # noqa: F401, PLC0415  # needs the models

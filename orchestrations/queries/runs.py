@@ -1,0 +1,261 @@
+"""Runs as pages and programs read them; each function asks a constant number of questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from components.models import Job
+from orchestrations.enums import (
+    ACTIVE_RUN,
+    FINISHED_TASK,
+    QUEUED_RUN,
+    RunStatus,
+    TaskStatus,
+)
+from orchestrations.models import Orchestration, Run, RunEvent, TaskAttempt, TaskRun
+
+FAILURES_SHOWN = 10
+RUNNING_SHOWN = 50
+UNSUCCESSFUL = (TaskStatus.ERROR, TaskStatus.TERMINATED, TaskStatus.CANCELLED)
+DAY = timedelta(hours=24)
+
+
+class Outcome(StrEnum):
+    """The tabs of a run list; a run that a person stopped is in neither of the narrower ones."""
+
+    ALL = "all"
+    SUCCESSFUL = "successful"
+    FAILED = "failed"
+
+
+OUTCOMES: dict[Outcome, Sequence[RunStatus]] = {
+    Outcome.ALL: tuple(RunStatus),
+    Outcome.SUCCESSFUL: (RunStatus.SUCCESS, RunStatus.WARNING),
+    Outcome.FAILED: (RunStatus.ERROR,),
+}
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """Some runs, newest first; `after` asks for the next page, None on the last."""
+
+    runs: list[Run]
+    after: int | None
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    """One attempt at a task and its job."""
+
+    number: int
+    job: Job
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One task of a run; its attempts oldest first, none where it is an orchestration."""
+
+    task: TaskRun
+    attempts: list[AttemptRow]
+
+    @property
+    def job(self) -> Job | None:
+        """The job of the latest attempt."""
+        return self.attempts[-1].job if self.attempts else None
+
+    @property
+    def reason(self) -> str:
+        """Why the task waits or ended so; while its job or child run waits, why that does."""
+        if self.task.status != TaskStatus.WAITING or self.task.reason:
+            return self.task.reason
+        if self.task.child:
+            return self.task.child.reason
+        return self.job.waiting_for if self.job else ""
+
+
+@dataclass(frozen=True)
+class PhaseRow:
+    """One phase of a run with its tasks in order; `number` counts from 1."""
+
+    number: int
+    name: str
+    tasks: list[TaskRow]
+
+
+@dataclass(frozen=True)
+class RunDetail:
+    """A run with its phases; no phases before it began. `parent` is the task it was started by."""
+
+    run: Run
+    phases: list[PhaseRow]
+    parent: TaskRun | None
+    retries: list[Run] = field(default_factory=list)
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks the orchestration has, also those that this run leaves out."""
+        return sum(len(phase.tasks) for phase in self.phases)
+
+    @property
+    def ended_count(self) -> int:
+        """How many of them have ended or were skipped."""
+        return sum(row.task.status in FINISHED_TASK for phase in self.phases for row in phase.tasks)
+
+
+@dataclass(frozen=True)
+class Running:
+    """An unfinished run with its progress; `expected_end` is None without a history."""
+
+    run: Run
+    done: int
+    total: int
+    expected_end: datetime | None
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """What happened in the last 24 hours, what runs now, and what failed last."""
+
+    counts: dict[RunStatus, int]
+    running: list[Running]
+    failures: list[Run]
+
+
+def list_runs(
+    orchestration: Orchestration | None = None,
+    *,
+    outcome: Outcome = Outcome.ALL,
+    after: int | None = None,
+    limit: int = 50,
+) -> RunPage:
+    """Return runs newest first, of one orchestration or of all; `after` is the last page's mark."""
+    runs = _listed()
+    if orchestration is not None:
+        runs = runs.filter(orchestration=orchestration)
+    if outcome != Outcome.ALL:
+        runs = runs.filter(status__in=OUTCOMES[outcome])
+    if after is not None:
+        runs = runs.filter(pk__lt=after)
+    found = list(runs.order_by("-pk")[: limit + 1])
+    more = len(found) > limit
+    return RunPage(found[:limit], found[limit - 1].pk if more else None)
+
+
+def last_runs(orchestration: Orchestration, limit: int = 50) -> list[Run]:
+    """Return the latest runs that have ended and had begun, oldest first: the duration chart."""
+    runs = Run.objects.filter(
+        orchestration=orchestration, ended_at__isnull=False, started_at__isnull=False
+    )
+    return list(runs.order_by("-pk")[:limit])[::-1]
+
+
+def run_detail(run_id: int) -> RunDetail | None:
+    """Return all that the page of a run shows, or None; five queries, however many tasks."""
+    run = _listed().filter(pk=run_id).first()
+    if run is None:
+        return None
+    attempts: dict[int, list[AttemptRow]] = {}
+    for attempt in TaskAttempt.objects.filter(task_run__run=run).select_related("job"):
+        attempts.setdefault(attempt.task_run_id, []).append(AttemptRow(attempt.number, attempt.job))
+    phases: dict[int, PhaseRow] = {}
+    for task in run.task_runs.select_related("configuration__component", "orchestration", "child"):
+        phase = phases.setdefault(task.phase, PhaseRow(task.phase + 1, task.phase_name, []))
+        phase.tasks.append(TaskRow(task, attempts.get(task.pk, [])))
+    parent = TaskRun.objects.filter(child=run).select_related("run__orchestration").first()
+    return RunDetail(run, list(phases.values()), parent, list(run.retried_by.order_by("pk")))
+
+
+def run_events(run: Run, *, after: int = 0, limit: int = 500) -> list[RunEvent]:
+    """Return the events of a run and its tasks, oldest first, from the one after `after` on."""
+    events = run.events.filter(pk__gt=after).select_related("task_run")
+    return list(events.order_by("pk")[:limit])
+
+
+def task_of_job(job_id: int) -> TaskRun | None:
+    """Return the task that a job is an attempt at, with its run and orchestration loaded."""
+    return TaskRun.objects.filter(attempts__job=job_id).select_related("run__orchestration").first()
+
+
+def tasks_to_retry(run: Run) -> list[str]:
+    """Return the keys of the tasks that a retry runs by default: those failed or not executed."""
+    keys = []
+    for task in run.task_runs.all():
+        wanted = task.design["is_active"] if run.selected is None else task.key in run.selected
+        missed = task.status == TaskStatus.SKIPPED and wanted
+        if missed or task.status in UNSUCCESSFUL:
+            keys.append(task.key)
+    return keys
+
+
+def dashboard(now: datetime | None = None) -> Dashboard:
+    """Return what the dashboard shows of runs."""
+    now = now or timezone.now()
+    rows = Run.objects.filter(created_at__gte=now - DAY).order_by().values_list("status")
+    counts = dict.fromkeys(RunStatus, 0)
+    counts |= {RunStatus(status): count for status, count in rows.annotate(Count("pk"))}
+    failures = _listed().filter(status=RunStatus.ERROR).order_by("-pk")[:FAILURES_SHOWN]
+    return Dashboard(counts, running_now(), list(failures))
+
+
+def running_now() -> list[Running]:
+    """Return unfinished runs, those that have begun first, with progress and expected end."""
+    ended = Count("task_runs", filter=Q(task_runs__status__in=FINISHED_TASK))
+    active = _listed().filter(status__in=ACTIVE_RUN).order_by("pk")[:RUNNING_SHOWN]
+    queued = _listed().filter(status__in=QUEUED_RUN).order_by("pk")
+    runs = [*active, *queued[: RUNNING_SHOWN - len(active)]]
+    progress = {
+        pk: (done, total)
+        for pk, done, total in Run.objects.filter(pk__in=[run.pk for run in runs])
+        .order_by()
+        .annotate(done=ended, total=Count("task_runs"))
+        .values_list("pk", "done", "total")
+    }
+    usual = usual_durations({run.orchestration_id for run in runs})
+    return [
+        Running(run, *progress.get(run.pk, (0, 0)), _expected(run, usual.get(run.orchestration_id)))
+        for run in runs
+    ]
+
+
+def usual_durations(orchestration_ids: Iterable[int]) -> dict[int, timedelta]:
+    """Return the mean duration of the last successful runs, up to 20, of each orchestration."""
+    spans: dict[int, list[timedelta]] = {}
+    for run in latest_runs(orchestration_ids):
+        if run.status == RunStatus.SUCCESS and run.started_at and run.ended_at:
+            spans.setdefault(run.orchestration_id, []).append(run.ended_at - run.started_at)
+    return {pk: sum(found, timedelta()) / len(found) for pk, found in spans.items()}
+
+
+def latest_runs(orchestration_ids: Iterable[int], limit: int = 20) -> list[Run]:
+    """Return the last `limit` runs of each orchestration, oldest first, in two queries.
+
+    The first seeks in the index where each one's list begins, so that a history of a million runs
+    is not read.
+    """
+    newest = Run.objects.filter(orchestration=OuterRef("pk")).order_by("-pk").values("pk")
+    begins = (
+        Orchestration.objects.filter(pk__in=orchestration_ids)
+        .annotate(begin=Coalesce(Subquery(newest[limit - 1 : limit]), 0))
+        .values_list("pk", "begin")
+    )
+    wanted = Q(pk__in=[])
+    for pk, begin in begins:
+        wanted |= Q(orchestration=pk, pk__gte=begin)
+    return list(Run.objects.filter(wanted).order_by("pk"))
+
+
+def _listed() -> QuerySet[Run]:
+    return Run.objects.select_related(
+        "orchestration", "created_by", "schedule", "slot", "retry_of", "terminated_by"
+    )
+
+
+def _expected(run: Run, usual: timedelta | None) -> datetime | None:
+    return run.started_at + usual if run.started_at and usual else None

@@ -1,0 +1,229 @@
+"""Create, change, copy, switch, remove and bring back orchestrations; a save makes one version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from orchestrations.enums import UNFINISHED_RUN
+from orchestrations.exceptions import EditConflict, InvalidOrchestration, NotAllowed
+from orchestrations.models import Orchestration, OrchestrationVersion, Phase, Run, Task
+from orchestrations.models.orchestration import Definition, PhaseDesign
+from orchestrations.services.changes import describe_change
+from orchestrations.services.designs import PhaseInput, check_definition
+from orchestrations.services.schedules import on_orchestration_changed, remove_schedules
+
+Phases = Sequence[PhaseInput | PhaseDesign]
+
+
+@transaction.atomic
+def create_orchestration(
+    *,
+    name: str,
+    user: User | None,
+    description: str = "",
+    phases: Phases = (),
+    change: str = "Created.",
+) -> Orchestration:
+    """Create an orchestration at version 1; raises InvalidOrchestration with its fields.
+
+    Of a task only its target is needed; keys and other fields are filled in, empty phases dropped.
+    """
+    definition = check_definition(name, description, phases)
+    orchestration = Orchestration.objects.create(
+        name=definition["name"], description=description, created_by=user, version=1
+    )
+    _write(orchestration, definition, user=user, change=change)
+    return orchestration
+
+
+@transaction.atomic
+def save_orchestration(  # noqa: PLR0913  # keyword-only: one argument for each thing people edit
+    orchestration: Orchestration,
+    *,
+    user: User | None,
+    expected_version: int,
+    name: str | None = None,
+    description: str | None = None,
+    phases: Phases | None = None,
+    change: str = "",
+) -> OrchestrationVersion:
+    """Save what was edited as one new version; None leaves a part as it is.
+
+    Saving what is there already makes no version and answers the latest one. Brings the object
+    given up to date. Raises InvalidOrchestration with its fields, EditConflict where
+    `expected_version` is no longer the latest, NotAllowed in the trash.
+    """
+    fresh = _locked(orchestration)
+    latest = fresh.versions.select_related("created_by").get(number=fresh.version)
+    if fresh.version != expected_version:
+        raise EditConflict(_conflict(latest, expected_version))
+    old: Definition = latest.definition
+    new = check_definition(
+        old["name"] if name is None else name,
+        old["description"] if description is None else description,
+        old["phases"] if phases is None else phases,
+        orchestration=fresh,
+    )
+    if sentence := describe_change(old, new):
+        fresh.name, fresh.description = new["name"], new["description"]
+        fresh.version += 1
+        fresh.save()
+        latest = _write(fresh, new, user=user, change=change or sentence)
+    orchestration.refresh_from_db()
+    return latest
+
+
+def restore_version(
+    orchestration: Orchestration, number: int, *, user: User | None
+) -> OrchestrationVersion:
+    """Make an earlier version the latest, as a new version.
+
+    Raises InvalidOrchestration where it has no such version, or one of its targets is gone.
+    """
+    with transaction.atomic():
+        fresh = _locked(orchestration)
+        version = fresh.versions.filter(number=number).first()
+        if version is None:
+            text = f"This orchestration has no version {number}."
+            raise InvalidOrchestration(text, fields={"version": text})
+        old: Definition = version.definition
+        return save_orchestration(
+            orchestration,
+            user=user,
+            expected_version=fresh.version,
+            name=old["name"],
+            description=old["description"],
+            phases=old["phases"],
+            change=f"Restored version {number}.",
+        )
+
+
+def copy_orchestration(
+    orchestration: Orchestration, *, user: User | None, name: str = ""
+) -> Orchestration:
+    """Create a new orchestration with the same phases and no schedules; `Copy of …` by default."""
+    version = orchestration.versions.get(number=orchestration.version)
+    definition: Definition = version.definition
+    return create_orchestration(
+        name=name.strip() or f"Copy of {orchestration.name}"[:200],
+        user=user,
+        description=definition["description"],
+        phases=definition["phases"],
+        change=f"Copied from “{orchestration.name}”, version {version.number}.",
+    )
+
+
+@transaction.atomic
+def set_enabled(orchestration: Orchestration, *, enabled: bool) -> Orchestration:
+    """Switch all schedules of an orchestration on or off at once; safe to call twice.
+
+    A run by hand, by API or inside another orchestration starts all the same.
+    """
+    fresh = _locked(orchestration)
+    fresh.is_enabled = enabled
+    fresh.save(update_fields=["is_enabled", "updated_at"])
+    on_orchestration_changed(fresh)
+    orchestration.is_enabled = enabled
+    return orchestration
+
+
+@transaction.atomic
+def move_to_trash(orchestration: Orchestration, *, user: User | None) -> Orchestration:
+    """Put an orchestration in the trash: nothing starts it there. Safe to call twice.
+
+    Runs that have begun go on; queued ones are let go by their own turn.
+    """
+    return _bin(orchestration, user=user, deleted=True)
+
+
+@transaction.atomic
+def restore_from_trash(orchestration: Orchestration) -> Orchestration:
+    """Take an orchestration out of the trash, with its schedules. Safe to call twice."""
+    return _bin(orchestration, user=None, deleted=False)
+
+
+@transaction.atomic
+def purge(orchestration: Orchestration) -> None:
+    """Delete an orchestration in the trash for good, with its versions, schedules and runs.
+
+    Raises NotAllowed outside the trash, while a run is unfinished, or while it is a task of
+    another orchestration.
+    """
+    fresh = Orchestration.objects.select_for_update(no_key=True).get(pk=orchestration.pk)
+    if fresh.deleted_at is None:
+        raise NotAllowed("Move the orchestration to the trash before deleting it for good.")
+    if fresh.runs.filter(status__in=UNFINISHED_RUN).exists():
+        raise NotAllowed("A run of this orchestration has not ended yet.")
+    user = Task.objects.filter(orchestration=fresh).select_related("phase__orchestration").first()
+    if user is not None:
+        above = user.phase.orchestration
+        raise NotAllowed(f"It is a task of “{above}”; remove it there first.")
+    remove_schedules(fresh)
+    Run.objects.filter(orchestration=fresh).delete()  # before the versions, which they protect
+    fresh.delete()
+
+
+def _bin(orchestration: Orchestration, *, user: User | None, deleted: bool) -> Orchestration:
+    fresh = Orchestration.objects.select_for_update(no_key=True).get(pk=orchestration.pk)
+    if bool(fresh.deleted_at) != deleted:
+        fresh.deleted_at = timezone.now() if deleted else None
+        fresh.deleted_by = user
+        fresh.save(update_fields=["deleted_at", "deleted_by", "updated_at"])
+        on_orchestration_changed(fresh)
+    orchestration.deleted_at, orchestration.deleted_by = fresh.deleted_at, fresh.deleted_by
+    return orchestration
+
+
+def _locked(orchestration: Orchestration) -> Orchestration:
+    fresh = Orchestration.objects.select_for_update(no_key=True).get(pk=orchestration.pk)
+    if fresh.deleted_at:
+        raise NotAllowed("This orchestration is in the trash; restore it before changing it.")
+    return fresh
+
+
+def _conflict(latest: OrchestrationVersion, expected: int) -> str:
+    by = f" by {latest.created_by}" if latest.created_by else ""
+    return (
+        f"Version {latest.number} was saved{by} while you were editing version {expected}. "
+        "Look at what changed, then save again."
+    )
+
+
+def _write(
+    orchestration: Orchestration, definition: Definition, *, user: User | None, change: str
+) -> OrchestrationVersion:
+    """Make the version, and the rows of its phases and tasks anew: nothing refers to those."""
+    Task.objects.filter(phase__orchestration=orchestration).delete()
+    orchestration.phases.all().delete()
+    phases = Phase.objects.bulk_create(
+        Phase(
+            orchestration=orchestration,
+            key=phase["key"],
+            position=position,
+            name=phase["name"],
+            depends_on=phase["depends_on"],
+        )
+        for position, phase in enumerate(definition["phases"])
+    )
+    Task.objects.bulk_create(
+        Task(
+            phase=row,
+            position=position,
+            configuration_id=task.get("configuration"),
+            orchestration_id=task.get("orchestration"),
+            **{k: v for k, v in task.items() if k not in {"configuration", "orchestration"}},
+        )
+        for row, phase in zip(phases, definition["phases"], strict=True)
+        for position, task in enumerate(phase["tasks"])
+    )
+    return OrchestrationVersion.objects.create(
+        orchestration=orchestration,
+        number=orchestration.version,
+        definition=definition,
+        change=change[:500],
+        created_by=user,
+    )
