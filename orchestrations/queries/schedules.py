@@ -1,0 +1,130 @@
+"""Reading schedules: what a page, the status page and the nightly check want to know."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+
+from orchestrations.models import Orchestration, Schedule, Slot
+from orchestrator_site.lib import cron as crons
+
+# How many moments of one schedule are looked up at a time.
+AHEAD = 5
+MOST_PAUSED = 50
+MOST_CHECKED = 100_000
+# A moment may be decided so late before it counts as missing.
+GRACE = timedelta(minutes=2)
+INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class ScheduleRow:
+    """A schedule as a list shows it; `words` is the expression itself where it cannot be read."""
+
+    schedule: Schedule
+    words: str
+    next_fire_at: datetime | None
+    last_slot: Slot | None
+
+
+@dataclass(frozen=True)
+class Coming:
+    """One coming moment of one schedule, in UTC."""
+
+    at: datetime
+    schedule: Schedule
+
+
+def active_schedules() -> QuerySet[Schedule]:
+    """Return the schedules that were not removed, of orchestrations that are not in the trash."""
+    return Schedule.objects.filter(deleted_at=None, orchestration__deleted_at=None)
+
+
+def schedules_of(orchestration: Orchestration) -> list[ScheduleRow]:
+    """Return an orchestration's schedules, oldest first, each with its last slot; two queries."""
+    schedules = list(orchestration.schedules.filter(deleted_at=None).order_by("pk"))
+    newest = Slot.objects.filter(schedule=OuterRef("schedule")).order_by("-due_at").values("pk")[:1]
+    slots = Slot.objects.filter(schedule__in=schedules, pk=Subquery(newest)).select_related("run")
+    last = {slot.schedule_id: slot for slot in slots}
+    return [ScheduleRow(s, words(s), s.next_fire_at, last.get(s.pk)) for s in schedules]
+
+
+def words(schedule: Schedule) -> str:
+    """Say in words when a schedule fires; what cannot be read is shown as it is stored."""
+    try:
+        return crons.describe(schedule.cron, schedule.timezone)
+    except crons.CronError:
+        return str(schedule)
+
+
+def slots_of(schedule: Schedule, *, limit: int = 50, before: datetime | None = None) -> list[Slot]:
+    """Return the slots of a schedule, newest first, with their runs; `before` is the page's key."""
+    slots = schedule.slots.select_related("run").order_by("-due_at")
+    if before is not None:
+        slots = slots.filter(due_at__lt=before)
+    return list(slots[:limit])
+
+
+def coming(n: int = 10) -> list[Coming]:
+    """Return the next `n` moments of all schedules that are on, soonest first; two queries.
+
+    Moments that fall in a pause, and those after a schedule's end, are left out.
+    """
+    ready = active_schedules().filter(next_fire_at__isnull=False).select_related("orchestration")
+    is_paused = Q(paused_until__gt=F("next_fire_at"))
+    soonest = ready.exclude(is_paused).order_by("next_fire_at", "pk")[:n]
+    paused = ready.filter(is_paused).order_by("paused_until", "pk")[:MOST_PAUSED]
+    merged = heapq.merge(*(_ahead(schedule) for schedule in (*soonest, *paused)))
+    return [Coming(at, schedule) for at, _, schedule in islice(merged, n)]
+
+
+def next_run_of(schedule: Schedule) -> datetime | None:
+    """Return when a schedule will start its next run: its next due moment outside of a pause."""
+    return next((at for at, _, _ in _ahead(schedule)), None)
+
+
+def overdue(now: datetime) -> timedelta:
+    """Return how long the earliest undecided moment has been due: the lag of the scheduler."""
+    due = Schedule.objects.filter(next_fire_at__lte=now).order_by("next_fire_at")
+    earliest = due.values_list("next_fire_at", flat=True).first()
+    return timedelta() if earliest is None else now - earliest
+
+
+def missing_slots(schedule: Schedule, now: datetime, *, back: timedelta) -> list[datetime]:
+    """Return due moments of the last `back` that have no slot, in order: none, by invariant I2.
+
+    Looks back to the last change at most, since the schedule may have said something else before,
+    and leaves out what is younger than two minutes. A schedule that is off is not looked at.
+    """
+    if schedule.next_fire_at is None:
+        return []
+    after = max(schedule.updated_at, now - back)
+    if schedule.valid_from is not None:
+        after = max(after, schedule.valid_from - INSTANT)
+    until = min(now - GRACE, schedule.valid_to or now)
+    due = crons.occurrences_between(schedule.cron, schedule.timezone, after, until, MOST_CHECKED)
+    written = set(
+        schedule.slots.filter(due_at__gt=after, due_at__lte=until).values_list("due_at", flat=True)
+    )
+    return [occurrence.at for occurrence in due if occurrence.at not in written]
+
+
+def _ahead(schedule: Schedule) -> Iterator[tuple[datetime, int, Schedule]]:
+    """Yield the coming moments of one schedule with a key that never ties between two schedules."""
+    if schedule.next_fire_at is None:
+        return
+    after = max(schedule.next_fire_at, schedule.paused_until or schedule.next_fire_at) - INSTANT
+    while True:
+        found = crons.occurrences(schedule.cron, schedule.timezone, after, AHEAD)
+        for occurrence in found:
+            if schedule.valid_to is not None and occurrence.at > schedule.valid_to:
+                return
+            yield occurrence.at, schedule.pk, schedule
+        if len(found) < AHEAD:
+            return
+        after = found[-1].at
