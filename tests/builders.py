@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import Group, User
 
-from components.enums import ComponentType
-from components.models import Component, Configuration, ConfigurationVersion
-from orchestrations.models import Orchestration, OrchestrationVersion, Schedule
+from components.enums import ComponentType, JobStatus
+from components.models import Component, Configuration, ConfigurationVersion, Job
+from components.services import job_transitions
+from components.services.job_transitions import Claim
+from orchestrations.enums import StartedBy
+from orchestrations.models import Orchestration, OrchestrationVersion, Run, Schedule
+from orchestrations.services.designs import TaskInput
+from orchestrations.services.orchestrations import create_orchestration
 
 _number = itertools.count(1)
 PASSWORD = "correct horse battery staple"
@@ -86,3 +92,58 @@ def make_schedule(
         next_fire_at=due,
         **fields,
     )
+
+
+def make_orchestration(
+    phases: Sequence[Sequence[Configuration | Orchestration | TaskInput]] = (),
+    *,
+    waits: Sequence[list[str] | None] | None = None,
+    **fields: Any,
+) -> Orchestration:
+    """An orchestration made by its service: one inner list per phase, one task per target.
+
+    Keys are p1, p2, … for phases and t1, t2, … for tasks over all phases; `waits` gives each
+    phase's `depends_on`. A dict stands for a task with more than its target.
+    """
+    keys = (f"t{n}" for n in itertools.count(1))
+    return create_orchestration(
+        name=fields.pop("name", f"Orchestration {next(_number)}"),
+        user=fields.pop("user", None),
+        phases=[
+            {
+                "key": f"p{number}",
+                "name": f"Phase {number}",
+                "depends_on": waits[number - 1] if waits else None,
+                "tasks": [{"key": next(keys), **_target(target)} for target in targets],
+            }
+            for number, targets in enumerate(phases, 1)
+        ],
+        **fields,
+    )
+
+
+def _target(target: Configuration | Orchestration | TaskInput) -> TaskInput:
+    if isinstance(target, Configuration):
+        return {"configuration": target.pk}
+    if isinstance(target, Orchestration):
+        return {"orchestration": target.pk}
+    return target
+
+
+def make_run(orchestration: Orchestration | None = None, **fields: Any) -> Run:
+    """A run that nobody has advanced yet, as beat makes it."""
+    orchestration = orchestration or make_empty_orchestration()
+    return Run.objects.create(
+        orchestration=orchestration,
+        version=orchestration.versions.latest("number"),
+        started_by=fields.pop("started_by", StartedBy.MANUAL),
+        **fields,
+    )
+
+
+def finish_job(job: Job, status: JobStatus = JobStatus.SUCCESS, *, error: str = "") -> JobStatus:
+    """End a job as a worker would: claimed, then ended; a claimed one ends under its token."""
+    job.refresh_from_db()
+    claim = Claim(job, job.token) if job.token else job_transitions.claim(job.pk, worker="test")
+    assert claim is not None, f"job {job.pk} cannot be claimed: {job.status} {job.waiting_for}"
+    return job_transitions.end(claim, status, fields={"error": error})
