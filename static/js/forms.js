@@ -46,7 +46,9 @@ function editorTheme({ EditorView, HighlightStyle, syntaxHighlighting, tags: t }
   const panel = { color: "var(--text)", backgroundColor: "var(--raised)", border: "1px solid var(--border)" };
   const frame = EditorView.theme({
     "&": { color: "var(--text)" },
-    ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.6", maxHeight: "60vh", minHeight: "120px" },
+    ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.6", maxHeight: "60vh" },
+    ".cm-content, .cm-gutter": { minHeight: "120px" },
+    "&.cm-focused": { outline: "none" },
     ".cm-content": { caretColor: "var(--text)", padding: "8px 0" },
     ".cm-cursor": { borderLeftColor: "var(--text)" },
     ".cm-gutters": { color: "var(--muted)", backgroundColor: "var(--sunken)", borderRight: "1px solid var(--border)" },
