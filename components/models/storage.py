@@ -7,6 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 from components.enums import SegmentKind, Stage, VersionKind
 from components.models.job import Job
@@ -74,7 +75,13 @@ class Segment(models.Model):
     columns = models.JSONField(default=list, help_text="[{name, type}] with DuckDB's type names.")
     rows = models.BigIntegerField()
     bytes = models.BigIntegerField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(
+        default=timezone.now,
+        help_text="Commit; where the file says nothing else, its rows' last change.",
+    )
+    unreferenced_at = models.DateTimeField(
+        null=True, blank=True, db_index=True, help_text="Since when no version has it."
+    )
 
     def __str__(self) -> str:
         return self.path
@@ -97,7 +104,7 @@ class TableVersion(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["-number"]
