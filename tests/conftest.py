@@ -10,6 +10,8 @@ import socket
 import pytest
 from django.conf import settings
 
+pytest_plugins = ["tests.control"]
+
 SERVICES = {
     "postgres": ("a PostgreSQL server on 127.0.0.1:5432", 5432),
     "mariadb": ("a MariaDB server on 127.0.0.1:3306", 3306),
