@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1
@@ -52,6 +53,7 @@ class Supervisor:
 
     children: list[Child]
     write: Callable[[str], object] = sys.stdout.write
+    pid_folder: Path | None = None  # where <name>.pid tells whom to look at
     stopping: float | None = None
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
@@ -106,6 +108,9 @@ class Supervisor:
         os.set_blocking(reading, False)
         child.pid, child.output, child.started = pid, reading, time.monotonic()
         self.selector.register(reading, selectors.EVENT_READ, child)
+        if self.pid_folder:
+            self.pid_folder.mkdir(parents=True, exist_ok=True)
+            (self.pid_folder / f"{child.name}.pid").write_text(str(pid))
 
     def _become(self, child: Child, writing: int) -> None:
         """Turn this fork into the child; it never returns."""

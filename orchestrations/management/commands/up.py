@@ -18,6 +18,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
+from django.core.wsgi import get_wsgi_application
 from django.db import connections
 
 from orchestrator_site import env
@@ -54,6 +55,7 @@ class Command(BaseCommand):
                 Child("jobs", lambda: run_worker("jobs", settings.JOB_LIMIT)),
             ],
             write=self.stdout.write,
+            pid_folder=settings.HOME / "run",
         )
         preload()
         announce = Announcement(self.stdout.write, host, port, login)
@@ -126,8 +128,7 @@ class Announcement:
 
 def preload() -> None:
     """Import what the children need, so that they share its memory, and keep it shared."""
-    import django.core.handlers.wsgi  # noqa: F401, PLC0415  # only here
-    import gunicorn.workers.gthread  # noqa: F401, PLC0415
+    import gunicorn.workers.gthread  # noqa: F401, PLC0415  # only here
     from django.urls import get_resolver  # noqa: PLC0415
 
     get_resolver().url_patterns  # noqa: B018  # imports every view
@@ -158,9 +159,7 @@ def serve(host: str, port: int) -> None:
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
-            from orchestrator_site.wsgi import application  # noqa: PLC0415
-
-            return application
+            return get_wsgi_application()
 
     sys.argv[1:] = []
     Application().run()
