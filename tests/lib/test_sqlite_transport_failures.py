@@ -185,6 +185,31 @@ def test_a_forked_child_uses_the_file_and_leaves_the_parents_leases(path: Path) 
     assert query(path, "select count(*) from message") == [(0,)]
 
 
+def test_a_forked_child_inherits_no_open_file(path: Path) -> None:
+    """SQLite's lock table, inherited with it, would tell the child of locks it does not hold."""
+    output = run(
+        path,
+        """
+        def opened():
+            fds = os.listdir("/proc/self/fd")
+            links = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in fds]
+            return sorted({link for link in links if link.startswith(str(path))})
+        store = acquire(Options(path))
+        store.put("work", "{}", 0)
+        print(len(opened()), flush=True)
+        child = os.fork()
+        if child == 0:
+            print(opened(), flush=True)
+            store.put("work", "{}", 0)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        store.put("work", "{}", 0)
+        print(store.size("work"))
+        """,
+    )
+    assert output == "3\n[]\n3\n"
+
+
 def test_forks_while_other_threads_write_lose_nothing(path: Path) -> None:
     run(
         path,
@@ -219,24 +244,32 @@ def test_forks_while_other_threads_write_lose_nothing(path: Path) -> None:
 
 
 def test_many_processes_may_make_the_file_at_once(path: Path) -> None:
+    """Forty times over, because one round collides only now and then."""
     run(
         path,
         """
-        read, write = os.pipe()
-        children = []
-        for number in range(8):
-            child = os.fork()
-            if child == 0:
-                os.close(write)
-                os.read(read, 1)  # all start when the parent closes its end
-                acquire(Options(path)).put("work", "{}", 0)
-                os._exit(0)
-            children.append(child)
-        os.close(write)
-        assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
+        for number in range(40):
+            file = path.with_name(f"{number}.sqlite3")
+            read, write = os.pipe()
+            children = []
+            for _ in range(8):
+                child = os.fork()
+                if child == 0:
+                    os.close(write)
+                    os.read(read, 1)  # all start when the parent closes its end
+                    acquire(Options(file)).put("work", "{}", 0)
+                    os._exit(0)
+                children.append(child)
+            os.close(write)
+            assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
+            os.close(read)
         """,
     )
-    assert query(path, "select count(*) from message") == [(8,)]
+    counts = [
+        query(path.with_name(f"{number}.sqlite3"), "select count(*) from message")
+        for number in range(40)
+    ]
+    assert counts == [[(8,)]] * 40
 
 
 def test_a_full_disk_is_a_connection_error_and_passes(path: Path) -> None:

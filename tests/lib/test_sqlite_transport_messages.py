@@ -297,6 +297,20 @@ def test_messages_older_than_the_queues_limit_are_not_delivered(
     assert query(path, "select count(*) from message") == [(1,)]
 
 
+def test_a_broadcast_ages_by_the_limit_of_each_queue(
+    connect: Callable[..., Connection], path: Path
+) -> None:
+    connection = connect()
+    everyone = Exchange("everyone", type="fanout")
+    Queue("ages", everyone, message_ttl=60)(connection.default_channel).declare()
+    Queue("stays", everyone)(connection.default_channel).declare()
+    connection.Producer().publish("hello", exchange=everyone, declare=[everyone])
+    assert query(path, "select queue, expires_at is null from message order by queue") == [
+        ("ages", 0),
+        ("stays", 1),
+    ]
+
+
 def test_leases_from_before_a_restart_of_the_machine_are_void(path: Path) -> None:
     store = acquire(Options(path, 60))
     store.put("work", "{}", 0)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
+from time import monotonic, sleep
 from weakref import WeakSet
 
 SCHEMA = (
@@ -117,7 +118,7 @@ class BrokerFile:
             self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
         )
         try:
-            _prepare(db)
+            _prepare(db, self._busy_timeout)
         except BaseException:
             db.close()
             raise
@@ -132,11 +133,10 @@ class BrokerFile:
         return f"The broker file {self.path} cannot be used: {error}."
 
 
-def _prepare(db: sqlite3.Connection) -> None:
+def _prepare(db: sqlite3.Connection, patience: float) -> None:
     db.execute("pragma synchronous = normal")
     db.execute(f"pragma journal_size_limit = {WAL_LIMIT}")
-    if db.execute("pragma journal_mode").fetchone() != ("wal",):
-        db.execute("pragma journal_mode = wal")
+    _switch_to_wal(db, patience)
     boot = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown"
     tables = {name for (name,) in db.execute("select name from sqlite_master where type = 'table'")}
     if "boot" in tables and db.execute("select id from boot").fetchall() == [(boot,)]:
@@ -148,6 +148,20 @@ def _prepare(db: sqlite3.Connection) -> None:
         if cursor.execute("select id from boot").fetchall() != [(boot,)]:
             _forget_earlier_boot(cursor, boot)
         cursor.execute("commit")
+
+
+def _switch_to_wal(db: sqlite3.Connection, patience: float) -> None:
+    """Wait for other processes that make the file just now: here SQLite itself does not wait."""
+    end = monotonic() + patience
+    while True:
+        try:
+            db.execute("pragma journal_mode = wal")  # changes nothing when it is so already
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() >= end:
+                raise
+            sleep(0.005)
+        else:
+            return
 
 
 def _forget_earlier_boot(cursor: sqlite3.Cursor, boot: str) -> None:
