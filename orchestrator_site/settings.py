@@ -166,7 +166,7 @@ CELERY_BROKER_URL = env.url(
     "BROKER_URL", "sqlitebroker://", ["sqlitebroker", "redis", "rediss", "amqp", "amqps"]
 )
 CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {"path": str(BROKER_PATH), "polling_interval": 0.1, "visibility_timeout": 30}
+    {"path": str(BROKER_PATH), "polling_interval": 0.5, "visibility_timeout": 30}
     if CELERY_BROKER_URL.startswith("sqlitebroker")
     else {}
 )
