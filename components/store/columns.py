@@ -30,6 +30,7 @@ ZONED = "TIMESTAMP WITH TIME ZONE"
 DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 MAX_DIGITS = 38
 MAX_NAME = 128
+RESERVED = ("file_row_number",)  # what DuckDB calls a row's position in its file
 
 
 def clean_name(name: str) -> str:
@@ -55,6 +56,11 @@ def clean_names(names: Sequence[str], *, line: int | None = None) -> list[str]:
             what = f"is called “{name[:60]}”" if name.strip() else "has no name"
             raise ImportRejected(
                 f"{place}column {number} {what}; a name needs a letter or a digit.", line=line
+            )
+        if clean.lower() in RESERVED:
+            raise ImportRejected(
+                f"{place}column {number} is called “{clean}”, a name that Storage needs itself.",
+                line=line,
             )
         if clean.lower() in cleaned:
             raise ImportRejected(
