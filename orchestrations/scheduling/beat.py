@@ -6,14 +6,16 @@ Use: `celery -A orchestrator_site beat` (the settings name this class), or `app.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from celery.beat import SchedulingError
 from django.db import Error, connection
 from django.utils import timezone
-from django_celery_beat.schedulers import DatabaseScheduler
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from orchestrations.scheduling.slots import PROJECTED, fire_due, next_wake
 
@@ -21,17 +23,18 @@ from orchestrations.scheduling.slots import PROJECTED, fire_due, next_wake
 IDLE = 1.0
 HELD_BY_ANOTHER = 0.1
 LONGEST_BACK_OFF = 5.0
+CLOCK_SET_BACK = timedelta(seconds=5)
 
 logger = logging.getLogger(__name__)
 
 
-class _Duty:
+class Duty:
     """One thing that beat does again and again; a database that is away delays only this one."""
 
     def __init__(self, name: str, work: Callable[[], float]) -> None:
         self.name = name
         self.work = work
-        self.wake_at = 0.0
+        self.wake_at = -math.inf
         self.failures = 0
 
     def attend(self) -> float:
@@ -57,6 +60,21 @@ class _Duty:
         return delay
 
 
+class Entry(ModelEntry):  # type: ignore[misc]  # django-celery-beat has no types
+    """A periodic task that was last sent in the future counts as sent now.
+
+    Else it would be silent until then, after the clock was wrong and set back.
+    """
+
+    def is_due(self) -> Any:
+        """Return whether it is to be sent now, and the seconds until it wants to be asked again."""
+        now = timezone.now()
+        if self.last_run_at > now + CLOCK_SET_BACK:
+            self.last_run_at = self.model.last_run_at = now
+            type(self.model).objects.filter(pk=self.model.pk).update(last_run_at=now)
+        return super().is_due()
+
+
 class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-beat has no types
     """Fires due slots by `next_fire_at`, and other periodic tasks as DatabaseScheduler does.
 
@@ -64,12 +82,15 @@ class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-b
     and doubles nothing: what is due stands in the database, and each slot is decided once.
     """
 
+    Entry = Entry
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._duties = (
-            _Duty("Firing schedules", self._fire),
-            _Duty("Sending periodic tasks", self._send_periodic),
+        self.duties = (
+            Duty("Firing schedules", self._fire),
+            Duty("Sending periodic tasks", self._send_periodic),
         )
+        self._seen: datetime | None = None
 
     def setup_schedule(self) -> None:
         """Write nothing at the start: periodic tasks are made at migrate, and results are not kept.
@@ -87,7 +108,7 @@ class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-b
 
     def tick(self, *_args: Any, **_kwargs: Any) -> float:
         """Do what is due; return the seconds to sleep."""
-        return min(duty.attend() for duty in self._duties)
+        return min(duty.attend() for duty in self.duties)
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
         """Send one periodic task; a broker that is away is one line in the log."""
@@ -115,9 +136,17 @@ class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-b
         return 0.0
 
     def _send_periodic(self) -> float:
+        now = timezone.now()
+        if self._seen is not None and now < self._seen - CLOCK_SET_BACK:
+            self._forget()
+        self._seen = now
         try:
             return float(super().tick())
         except Error:
-            # Half-read: forget it, so that the next attempt reads all again.
-            self._initial_read, self._heap = True, None
+            # What is half-read would count as read.
+            self._forget()
             raise
+
+    def _forget(self) -> None:
+        """Let the next tick read all periodic tasks and compute anew when each is due."""
+        self._initial_read, self._heap = True, None

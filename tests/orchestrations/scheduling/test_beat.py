@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.db import OperationalError, connection
+from django_celery_beat.models import PeriodicTask
+from kombu import Connection
+
+from orchestrations.models import Run, Schedule, Slot
+from orchestrations.scheduling.beat import IDLE, Duty, SlotScheduler
+from orchestrations.services.schedules import create_schedule, ensure_housekeeping
+from orchestrator_site.celery import app
+from tests.builders import make_empty_orchestration, make_schedule
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+@contextmanager
+def broker(url: str) -> Iterator[Connection]:
+    """Let tasks be sent to this broker within the block."""
+    kept = app.amqp.producer_pool
+    with app.connection_for_write(url) as link:
+        app.amqp._producer_pool = type(kept)(link.Pool(limit=2))  # noqa: SLF001  # no public way
+        try:
+            yield link
+        finally:
+            app.amqp._producer_pool = kept  # noqa: SLF001
+
+
+@pytest.fixture
+def queue() -> Iterator[Connection]:
+    """A broker in memory, where what was sent can be counted."""
+    with broker("memory://") as link:
+        yield link
+
+
+@pytest.fixture
+def scheduler() -> Iterator[SlotScheduler]:
+    made = SlotScheduler(app=app)
+    yield made
+    made.close()
+
+
+def sent(link: Connection) -> list[str]:
+    """Take the names of the tasks that were sent, in order."""
+    found = []
+    with link.SimpleQueue("control") as waiting:
+        while waiting.qsize():
+            message = waiting.get(block=False)
+            found.append(message.headers["task"])
+            message.ack()
+    return found
+
+
+def keep_house(*names: str) -> None:
+    PeriodicTask.objects.all().delete()
+    ensure_housekeeping()
+    PeriodicTask.objects.exclude(name__in=names).delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tick_fires_what_is_due_and_rings(scheduler: SlotScheduler, queue: Connection) -> None:
+    PeriodicTask.objects.all().delete()
+    schedule = make_schedule(NOON)
+
+    with time_machine.travel(NOON, tick=False):
+        assert scheduler.tick() == 0.0
+
+    assert list(Slot.objects.values_list("schedule", "due_at")) == [(schedule.pk, NOON)]
+    assert Run.objects.count() == 1
+    assert sent(queue) == ["orchestrations.tasks.advance_run"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("seconds", "sleeps"), [(0.25, 0.25), (0.999, 0.999), (5, IDLE), (86400, IDLE)]
+)
+def test_it_sleeps_until_the_next_moment_but_a_second_at_most(
+    scheduler: SlotScheduler, seconds: float, sleeps: float
+) -> None:
+    PeriodicTask.objects.all().delete()
+    make_schedule(NOON + seconds * SECOND)
+
+    with time_machine.travel(NOON, tick=False):
+        assert scheduler.tick() == pytest.approx(sleeps, abs=1e-6)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_sleeps_a_second_where_there_is_nothing(scheduler: SlotScheduler) -> None:
+    PeriodicTask.objects.all().delete()
+
+    assert scheduler.tick() == IDLE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_idle_second_costs_one_query(
+    scheduler: SlotScheduler,
+    django_assert_num_queries: Callable[[int], contextmanager[None]],
+) -> None:
+    ensure_housekeeping()
+    make_schedule(NOON)
+    with time_machine.travel(NOON - timedelta(hours=1), tick=False):
+        while scheduler.tick() < IDLE / 2:
+            pass
+        scheduler.duties[0].wake_at = -math.inf
+        with django_assert_num_queries(1):
+            scheduler.tick()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ordinary_periodic_tasks_are_sent_and_projected_ones_are_not(
+    scheduler: SlotScheduler, queue: Connection
+) -> None:
+    with time_machine.travel(NOON, tick=False):
+        keep_house("components.tasks.recover_jobs")
+        create_schedule(make_empty_orchestration(), cron="* * * * *", timezone="UTC", user=None)
+        Schedule.objects.update(next_fire_at=None)
+        scheduler.tick()
+    with time_machine.travel(NOON + 301 * SECOND, tick=False):
+        for _ in range(5):
+            scheduler.duties[1].wake_at = -math.inf
+            scheduler.tick()
+
+    assert sent(queue) == ["components.tasks.recover_jobs"]
+    assert list(scheduler.schedule) == ["components.tasks.recover_jobs"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_clock_that_was_set_back_silences_no_periodic_task(
+    scheduler: SlotScheduler, queue: Connection
+) -> None:
+    with time_machine.travel(NOON, tick=False):
+        keep_house("components.tasks.recover_jobs")
+        scheduler.tick()
+    before = NOON - timedelta(days=30)
+    # Also after the five minutes at which beat reads all again.
+    for at in (NOON + 11 * SECOND, before, before + 11 * SECOND, before + 400 * SECOND):
+        with time_machine.travel(at, tick=False):
+            for _ in range(3):
+                scheduler.duties[1].wake_at = -math.inf
+                scheduler.tick()
+
+    assert sent(queue) == ["components.tasks.recover_jobs"] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_clock_that_was_set_back_fires_nothing_twice(
+    scheduler: SlotScheduler, queue: Connection
+) -> None:
+    schedule = make_schedule(NOON)
+    for at in (NOON, NOON - timedelta(hours=1), NOON, NOON + timedelta(hours=1)):
+        with time_machine.travel(at, tick=False):
+            scheduler.duties[0].wake_at = -math.inf
+            scheduler.tick()
+
+    due = list(schedule.slots.order_by("due_at").values_list("due_at", flat=True))
+    assert due == [NOON, NOON + timedelta(hours=1)]
+    assert sent(queue).count("orchestrations.tasks.advance_run") == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_away_delays_neither_slots_nor_periodic_tasks(
+    scheduler: SlotScheduler,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    make_schedule(NOON + 60 * SECOND, cron="* * * * *")
+    with time_machine.travel(NOON, tick=False):
+        keep_house("components.tasks.recover_jobs")
+        scheduler.tick()
+    with (
+        broker("redis://127.0.0.1:1/0"),
+        caplog.at_level(logging.WARNING),
+        time_machine.travel(NOON + 60 * SECOND, tick=False),
+    ):
+        for duty in scheduler.duties:
+            duty.wake_at = -math.inf
+        scheduler.tick()
+
+    assert Run.objects.count() == 1
+    assert [message.split(":")[0].split(" (")[0] for message in caplog.messages] == [
+        "The broker cannot be reached",
+        "Couldn't apply scheduled task components.tasks.recover_jobs",
+    ]
+    with broker("memory://") as link, time_machine.travel(NOON + 90 * SECOND, tick=False):
+        scheduler.duties[1].wake_at = -math.inf
+        scheduler.tick()
+        assert sent(link) == ["components.tasks.recover_jobs"]
+
+
+def test_a_duty_backs_off_while_the_database_is_away_and_recovers() -> None:
+    failing = [OperationalError("away")] * 6
+    done = []
+
+    def work() -> float:
+        if failing:
+            raise failing.pop()
+        done.append(True)
+        return 0.5
+
+    duty = Duty("Working", work)
+    delays = []
+    for _ in range(7):
+        duty.wake_at = -math.inf
+        delays.append(duty.attend())
+
+    assert delays == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 0.5]
+    assert (done, duty.failures) == ([True], 0)
+    assert 0 < duty.attend() <= 0.5
+    assert done == [True]
+
+
+def test_anything_but_the_database_failing_is_not_hidden() -> None:
+    def work() -> float:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Duty("Working", work).attend()
+
+
+def test_it_starts_without_a_database() -> None:
+    """pytest-django refuses any query here."""
+    assert SlotScheduler(app=app).producer is None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.postgres_database
+def test_a_connection_cut_by_the_server_costs_one_tick(
+    scheduler: SlotScheduler, queue: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_schedule(NOON)
+    connection.ensure_connection()
+    with connection.connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+    other.close()
+
+    with time_machine.travel(NOON, tick=False), caplog.at_level(logging.WARNING):
+        scheduler.tick()
+        for duty in scheduler.duties:
+            duty.wake_at = -math.inf
+        scheduler.tick()
+
+    assert any(m.startswith("Firing schedules failed, again in 0.5 s") for m in caplog.messages)
+    assert Run.objects.count() == 1
+    assert sent(queue).count("orchestrations.tasks.advance_run") == 1
