@@ -24,10 +24,11 @@ FORMATS = ("csv", "tsv", "json", "ndjson", "parquet")
 
 
 class Column(TypedDict):
-    """A column's name and its DuckDB type name."""
+    """A column's name and its DuckDB type name; `empty` means that every value is NULL."""
 
     name: str
     type: str
+    empty: NotRequired[bool]
 
 
 class OutputMapping(TypedDict):

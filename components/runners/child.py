@@ -20,7 +20,6 @@ from typing import Any
 import duckdb
 
 from components.builtin import manifests
-from components.builtin.contract import InputTable
 from components.exceptions import ComponentsError, RunnerError
 from components.runners import channel
 from components.runners.base import JobSpec, LogLine, RunnerResult
@@ -126,8 +125,7 @@ def execute(spec: JobSpec, modules: Sequence[str], reporter: Reporter) -> Runner
     if spec.action == "test":
         return test_component(manifest, spec)
     workbench = StoreWorkbench(spec, reporter.log, reporter.progress)
-    inputs: list[InputTable] = workbench.inputs()
-    return run_component(manifest, spec, inputs, workbench)
+    return run_component(manifest, spec, workbench.inputs(), workbench)
 
 
 def failure(message: str, *, permanent: bool = False, is_user_error: bool = True) -> dict[str, Any]:

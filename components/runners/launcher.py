@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import select
@@ -96,6 +97,11 @@ class Launcher:
         self._server: subprocess.Popen[bytes] | None = None
         self._requests: socket.socket | None = None
 
+    @property
+    def server_pid(self) -> int | None:
+        """The fork server's process; None where none was started yet."""
+        return self._server.pid if self._server else None
+
     def start(self, spec: JobSpec) -> Child:
         """Fork a child for the job and give it its orders; a server that is gone is started again.
 
@@ -188,13 +194,16 @@ class Launcher:
 
 
 _lock = threading.Lock()
-_mine: dict[int, Launcher] = {}  # by process, because a fork must not share its parent's
+# By process, because a fork must not share its parent's, and by what the server was started with.
+_mine: dict[tuple[int, tuple[str, ...]], Launcher] = {}
 
 
 def launcher() -> Launcher:
     """Return this process's launcher, with the installation's keys and component modules."""
     with _lock:
-        pid = os.getpid()
-        if pid not in _mine:
-            _mine[pid] = Launcher(site_keys(), settings.COMPONENT_MODULES)
-        return _mine[pid]
+        keys = site_keys()
+        mine = (os.getpid(), (*keys, *settings.COMPONENT_MODULES))
+        if mine not in _mine:
+            _mine[mine] = Launcher(keys, settings.COMPONENT_MODULES)
+            atexit.register(_mine[mine].close)
+        return _mine[mine]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import cast
+from uuid import uuid4
 
 import duckdb
 
 from components.builtin.contract import FileOptions, InputTable, SegmentData
+from components.exceptions import RunnerError, StorageError
 from components.runners.base import JobSpec
 from components.store import sandbox
+from components.store.loading import Bench, load_file
 from components.store.segments import Store, open_store
+from components.store.tables import InputPlan, input_sql, segment_paths
+from components.store.writing import write_query
 from orchestrator_site.lib.duck import identifier
 
 MEGABYTE = 1024 * 1024
@@ -40,15 +47,29 @@ class StoreWorkbench:
     def store(self) -> Store:
         """The store, opened with its first use."""
         if self._opened is None:
-            where = self._spec.store
-            self._opened = open_store(
-                where.url, cache=Path(where.cache), cache_bytes=where.cache_mb * MEGABYTE
-            )
+            self._opened = self._open()
         return self._opened
 
     def inputs(self) -> list[InputTable]:
         """Return the mapped tables, their files held on this machine until `close`."""
-        return []
+        plans = cast("list[InputPlan]", self._spec.inputs)
+        return [self._input(plan) for plan in plans]
+
+    def _input(self, plan: InputPlan) -> InputTable:
+        paths = segment_paths(plan["segments"])
+        files = self._held.enter_context(self.store.reading(paths))
+        return InputTable(
+            source=plan["source"],
+            destination=plan["destination"],
+            columns=[{"name": c["name"], "type": c["type"]} for c in plan["columns"]],
+            sql=input_sql(plan, files),
+            rows=plan["rows"],
+            paths=tuple(str(path) for path in files.values()),
+        )
+
+    def close(self) -> None:
+        """Let go of the files of the mapped tables."""
+        self._held.close()
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """Open a DuckDB connection with the job's limits."""
@@ -64,18 +85,52 @@ class StoreWorkbench:
         sandbox.sandbox(connection, files=files, directories=folders)
 
     def store_query(self, connection: duckdb.DuckDBPyConnection, sql: str) -> SegmentData:
-        """Write the rows of a query to the store."""
-        raise NotImplementedError
+        """Write the rows of a query to the store; raises ImportRejected for impossible names."""
+        target = self._folder("out") / f"{uuid4().hex}.parquet"
+        return write_query(connection, sql, target, self.store)
 
     def store_file(self, path: Path, options: FileOptions) -> SegmentData:
         """Load a file into the store; raises ImportRejected with the line that is wrong."""
-        raise NotImplementedError
+        with self.connect() as connection:
+            bench = Bench(connection, self.store, self._folder("out"))
+            return load_file(
+                bench, path, options.format, delimiter=options.delimiter, inside=options.path
+            )
 
     def upload(self, reference: str) -> Path:
-        """Return the local path of a file that was given in the page."""
-        raise NotImplementedError
+        """Return the local path of a file that was given in the page; raises RunnerError.
+
+        A reference is the file's path in the store of uploads and its own name after it.
+        """
+        path, _, name = reference.rpartition("/")
+        if not path or name in ("", ".", ".."):
+            raise RunnerError(f"“{reference}” is no file that was given.", permanent=True)
+        local = self._folder("uploads") / name
+        try:
+            with self._open("-uploads").reading([path]) as files:
+                if not local.exists():
+                    _link(files[path], local)
+        except StorageError:
+            raise RunnerError(
+                f"The file “{name}” is gone; give it again.", permanent=True
+            ) from None
+        return local
+
+    def _open(self, suffix: str = "") -> Store:
+        where = self._spec.store
+        return open_store(
+            where.url + suffix, cache=Path(where.cache), cache_bytes=where.cache_mb * MEGABYTE
+        )
 
     def _folder(self, name: str) -> Path:
         folder = self._work / name
         folder.mkdir(exist_ok=True)
         return folder
+
+
+def _link(file: Path, name: Path) -> None:
+    """Have the file under another name too, without a copy where the file system allows."""
+    try:
+        name.hardlink_to(file)
+    except OSError:  # another file system
+        shutil.copyfile(file, name)

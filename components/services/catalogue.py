@@ -46,8 +46,10 @@ def sync_components() -> None:
             Component.objects.filter(pk=component.pk).update(**fields)
 
 
-def test_connection(  # noqa: PT028  # no test of ours
-    component: Component, parameters: dict[str, Any], configuration: Configuration | None = None
+def test_connection(
+    component: Component,
+    parameters: dict[str, Any],
+    configuration: Configuration | None = None,  # noqa: PT028  # this is no test
 ) -> str:
     """Try what the parameters reach and return a sentence about it; takes 30 s at most.
 

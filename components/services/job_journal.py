@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from django.db import Error as DatabaseError
@@ -56,6 +59,28 @@ class JobJournal:
         if terminating is None:
             return Pulse.LOST
         return Pulse.TERMINATE if terminating else Pulse.GO
+
+    @contextmanager
+    def kept_alive(self) -> Iterator[None]:
+        """Renew the lease from another thread for as long as the context lasts."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._renew_until, args=[stop], daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _renew_until(self, stop: threading.Event) -> None:
+        try:
+            while not stop.wait(BEAT_SECONDS):
+                try:
+                    transitions.renew_lease(self._claim)
+                except DatabaseError as error:
+                    self._away(error)
+        finally:
+            connection.close()  # this thread's own
 
     def _look(self) -> bool | None:
         if time.monotonic() >= self._beat_at:

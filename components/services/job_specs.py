@@ -9,6 +9,7 @@ from django.conf import settings
 
 from components.models import Configuration, ConfigurationVersion, Job
 from components.runners.base import JobSpec, StoreSettings
+from components.services.input_mapping import input_plan
 
 WORK_FOLDER = "work"  # below HOME: scratch folders of running jobs
 
@@ -18,10 +19,8 @@ def build_spec(job: Job, configuration: Configuration) -> JobSpec:
 
     Raises StorageError naming a mapped table or column that is not there.
     """
-    from components.services import storage  # noqa: PLC0415
-
     version = _version(job, configuration)
-    inputs = storage.input_plan(version.input, configuration) if version.input else []
+    inputs = input_plan(version.input, configuration) if version.input else []
     return JobSpec(
         component=job.component.key,
         action="run",
@@ -31,7 +30,7 @@ def build_spec(job: Job, configuration: Configuration) -> JobSpec:
         store=store_settings(),
         settings=component_settings(),
         configuration_name=version.name,
-        inputs=inputs,
+        inputs=[dict(plan) for plan in inputs],
         output_mapping=version.output,
         state=configuration.state,
     )

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -23,13 +23,16 @@ from components import tasks
 from components.enums import ErrorType, JobOrigin, JobStatus
 from components.exceptions import ComponentsError, NotAllowed, RunnerError, StaleToken
 from components.models import Configuration, Job, JobEvent
-from components.runners.base import EndedBy, Ending, JobSpec, RunnerResult
+from components.runners.base import EndedBy, Ending, JobSpec, LogLine, RunnerResult
 from components.runners.launcher import launcher
 from components.runners.supervisor import Limits, Supervisor
 from components.services import job_transitions as transitions
+from components.services.input_mapping import tables_in
 from components.services.job_journal import JobJournal
 from components.services.job_specs import build_spec
 from components.services.job_transitions import Claim
+from components.services.storage import PreparedLoads, commit_outputs, prepare_outputs
+from components.store.tables import InputPlan
 from orchestrator_site.lib.bell import ring
 from orchestrator_site.lib.errors import new_reference
 from orchestrator_site.lib.secrets import encrypt_tree
@@ -178,10 +181,7 @@ def _execute(claim: Claim, journal: JobJournal) -> Ending:
 
 def _remember_inputs(job: Job, spec: JobSpec) -> None:
     """Keep what the job read, to be written with its end."""
-    job.tables_in = [
-        {"table": table["source"], "rows": table["rows"], "bytes": table["bytes"]}
-        for table in spec.inputs
-    ]
+    job.tables_in = tables_in(cast("list[InputPlan]", spec.inputs))
 
 
 def _settle(claim: Claim, journal: JobJournal, ending: Ending) -> None:
@@ -203,35 +203,55 @@ def _settle(claim: Claim, journal: JobJournal, ending: Ending) -> None:
 
 
 def _write_end(claim: Claim, journal: JobJournal, ending: Ending) -> None:
-    """End the job with its outputs, state and last log lines in one transaction."""
-    fields: dict[str, Any] = {"peak_memory": ending.peak_memory or None}
-    fields["tables_in"] = claim.job.tables_in
+    fields: dict[str, Any] = {
+        "peak_memory": ending.peak_memory or None,
+        "tables_in": claim.job.tables_in,
+    }
+    if ending.by != EndedBy.TERMINATION and ending.result is not None:
+        _write_success(claim, journal, ending.lines, ending.result, fields)
+        return
     with transaction.atomic():
-        journal.write_last(ending.lines)
+        lines = ending.lines
         if ending.by == EndedBy.TERMINATION:
-            transitions.end(claim, JobStatus.TERMINATED, fields=fields)
-        elif ending.result is None:
-            transitions.end(claim, JobStatus.ERROR, fields=fields | _error(claim, ending))
+            to = JobStatus.TERMINATED
         else:
-            result = ending.result
-
-            def commit() -> dict[str, Any]:
-                return _commit_result(claim, result)
-
-            fields["result"] = result.result
-            transitions.end(claim, JobStatus.SUCCESS, fields=fields, commit=commit)
+            to = JobStatus.ERROR
+            fields |= _error(claim, ending)
+            lines = [*lines, (time.time(), "error", fields["error"])]
+        journal.write_last(lines)
+        transitions.end(claim, to, fields=fields)
 
 
-def _commit_result(claim: Claim, result: RunnerResult) -> dict[str, Any]:
-    """Write the outputs and what the component remembers; returns what the job shows of it."""
+def _write_success(
+    claim: Claim,
+    journal: JobJournal,
+    lines: list[LogLine],
+    result: RunnerResult,
+    fields: dict[str, Any],
+) -> None:
+    """End the job with its outputs, state and last log lines in one transaction."""
     job = claim.job
-    if job.configuration and result.state != job.configuration.state:
-        Configuration.objects.filter(pk=job.configuration.pk).update(state=result.state)
-    if not result.outputs:
-        return {}
-    from components.services import storage  # noqa: PLC0415
+    fields["result"] = result.result
 
-    return {"tables_out": storage.commit_outputs(result.outputs, job=job, user=job.created_by)}
+    def commit(prepared: PreparedLoads | None = None) -> dict[str, Any]:
+        if job.configuration and result.state != job.configuration.state:
+            Configuration.objects.filter(pk=job.configuration.pk).update(state=result.state)
+        if not result.outputs:
+            return {}
+        loads = commit_outputs(result.outputs, job=job, user=job.created_by, prepared=prepared)
+        return {"tables_out": loads}
+
+    def write(prepared: PreparedLoads | None = None) -> None:
+        with transaction.atomic():
+            journal.write_last(lines)
+            to = JobStatus.SUCCESS
+            transitions.end(claim, to, fields=fields, commit=lambda: commit(prepared))
+
+    if result.outputs:
+        with journal.kept_alive():  # a large load may take longer than a lease
+            write(prepare_outputs(result.outputs))
+    else:
+        write()
 
 
 def _error(claim: Claim, ending: Ending) -> dict[str, Any]:
