@@ -5,10 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
+
+from components.builtin.contract import Column, InputTable
+from components.runners.inline import InlineRun, run_inline
 
 Answer = Callable[["Handler"], None]
 
@@ -84,7 +90,7 @@ class Server(ThreadingHTTPServer):
         """Answer a path with bodies, one after another; return its URL."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         for body in bodies or (b"",):
-            self.does(path, lambda h, body=body: h.reply(body, status, named))
+            self.does(path, partial(Handler.reply, body=body, status=status, headers=named))
         return self.url + path
 
     def does(self, path: str, answer: Answer) -> str:
@@ -113,3 +119,26 @@ def web() -> Iterator[Server]:
 def other_web() -> Iterator[Server]:
     """A second server: another origin."""
     yield from serving()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., InlineRun]:
+    """Run a component in this process; see `run_inline`."""
+    return partial(run_inline, root=tmp_path)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[[str, str], InputTable]:
+    """Make a mapped table: its alias, and the SELECT that yields its rows."""
+
+    def make(alias: str, select: str) -> InputTable:
+        file = tmp_path / f"{alias}.parquet"
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(f"COPY ({select}) TO '{file}' (FORMAT parquet)")
+            sql = f"SELECT * FROM read_parquet('{file}')"
+            described = connection.execute(f"DESCRIBE {sql}").fetchall()
+        columns = [Column(name=row[0], type=row[1]) for row in described]
+        return InputTable(f"in.c-test.{alias}", alias, columns, sql, paths=(str(file),))
+
+    return make
