@@ -102,8 +102,8 @@ def _describe_postgresql(database: Database, described: Iterable[Any]) -> list[S
     oids = ", ".join(str(int(column[1])) for column in columns)
     rows = database.run(
         f"SELECT oid::bigint, typname, typcategory FROM pg_type WHERE oid IN ({oids})"  # noqa: S608
-    )
-    types = {row[0]: (str(row[1]), str(row[2])) for row in rows}
+    ).mappings()
+    types = {row["oid"]: (str(row["typname"]), str(row["typcategory"])) for row in rows}
     return [_postgresql_column(database, column, *types[column[1]]) for column in columns]
 
 

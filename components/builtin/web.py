@@ -135,7 +135,8 @@ def request_of(parameters: Mapping[str, Any], *, method: str = "GET") -> Request
 def _check_url(url: str) -> None:
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        urlsplit(url)  # which refuses other things
+    except (httpx.InvalidURL, ValueError) as error:
         raise RunnerError(f"The URL is not valid: {error}.", permanent=True) from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise RunnerError(
