@@ -41,6 +41,7 @@ def start_run(
     if Orchestration.objects.filter(pk=orchestration.pk, deleted_at=None).first() is None:
         raise NotAllowed("This orchestration is in the trash; restore it before running it.")
     if retry_of is not None:
+        retry_of = Run.objects.select_related("version").get(pk=retry_of.pk)
         selected = _retried(orchestration, retry_of, selected)
     version = _version(orchestration, retry_of)
     run = Run.objects.create(
@@ -66,8 +67,8 @@ def start_run(
 def terminate_run(run: Run, *, user: User | None = None) -> Run:
     """Stop a run: a queued one is cancelled, jobs and child runs are terminated, nothing begins.
 
-    Returns at once; the run is Terminated when its last job has ended. Safe to call twice. Raises
-    NotAllowed for a run that has ended.
+    Returns at once; the run is Terminated when its last job has ended. Safe to call
+    twice. Raises NotAllowed for a run that has ended.
     """
     asked = dispatch.terminate_run(run.pk, user_id=user.pk if user else None)
     was_finished = run.is_finished
