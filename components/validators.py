@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,42 @@ MAX_BYTES = 4 * 1024 * 1024  # of one configuration as JSON
 TABLE_KEY = re.compile(r"^(in|out)\.c-[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")
 TABLE_KEY_HELP = "a table is named like in.c-sales.orders"
 OPERATORS = ("eq", "ne")
+MAX_DEPTH = 40  # of nesting in one JSON value
+HUGE = 10**300  # beyond it databases take no number
+
+
+def json_problem(value: Any) -> str:
+    """Return a sentence where a JSON value holds what no database keeps; empty where it is fine."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        for item in level:
+            problem = _item_problem(item)
+            if problem:
+                return problem
+        groups = [i.values() if isinstance(i, dict) else i for i in level if _is_group(i)]
+        keys = [key for item in level if isinstance(item, dict) for key in item]
+        if any(_item_problem(key) for key in keys):
+            return "The name of a value holds a character that cannot be stored."
+        level = [item for group in groups for item in group]
+        if not level:
+            return ""
+    return f"It is nested more than {MAX_DEPTH} levels deep."
+
+
+def _is_group(value: Any) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _item_problem(value: Any) -> str:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "A text holds half of a surrogate pair, which is no character."
+        return "A text holds a NUL character; remove it." if "\0" in value else ""
+    if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) < HUGE):
+        return "A number is too large."
+    return ""
 
 
 def parameter_errors(schema: Mapping[str, Any], parameters: Any) -> dict[str, str]:

@@ -9,15 +9,16 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
-from orchestrator_site.lib.secrets import encrypt_tree, keep_hidden
 
 from components.enums import UNFINISHED_JOB
 from components.exceptions import EditConflict, InvalidConfiguration, NotAllowed
 from components.models import Component, Configuration, ConfigurationVersion
-from components.validators import MAX_BYTES, mapping_errors, parameter_errors
+from components.validators import MAX_BYTES, json_problem, mapping_errors, parameter_errors
+from orchestrator_site.lib.secrets import encrypt_tree, keep_hidden
 
 CONTENT = ("name", "description", "parameters", "input", "output")
 MAX_NAME = 200
+COPY_MARK = " (copy)"
 
 
 class Content(TypedDict, total=False):
@@ -34,9 +35,13 @@ class Content(TypedDict, total=False):
 def create_configuration(
     component: Component, *, user: User | None, change: str = "Created", **content: Unpack[Content]
 ) -> Configuration:
-    """Create a configuration at version 1; raises InvalidConfiguration with its fields."""
+    """Create a configuration at version 1; raises InvalidConfiguration with its fields.
+
+    Parameters may be left out: such a configuration is a draft, to be filled in afterwards.
+    """
     configuration = Configuration(component=component, created_by=user, version=0)
     _apply(configuration, content)
+    _check(configuration, content)
     return _save(configuration, user=user, change=change)
 
 
@@ -51,12 +56,11 @@ def update_configuration(
 ) -> Configuration:
     """Save changed content as a new version; saving what is there already changes nothing.
 
-    Raises InvalidConfiguration with its fields, EditConflict where `expected_version` is no longer
-    the latest, NotAllowed for one in the trash.
+    What is not passed is not checked: a draft can be renamed. Raises InvalidConfiguration with its
+    fields, EditConflict where `expected_version` is no longer the latest, NotAllowed for one in the
+    trash.
     """
-    fresh = Configuration.objects.select_for_update().get(pk=configuration.pk)
-    if fresh.deleted_at:
-        raise NotAllowed("This configuration is in the trash; restore it before changing it.")
+    fresh = _locked(configuration)
     if expected_version is not None and fresh.version != expected_version:
         latest = fresh.versions.select_related("created_by").first()
         by = f" by {latest.created_by}" if latest and latest.created_by else ""
@@ -66,10 +70,17 @@ def update_configuration(
         )
     before = {name: getattr(fresh, name) for name in CONTENT}
     _apply(fresh, content)
-    sentence = change or describe_change(before, fresh)
+    _check(fresh, content)
     if all(before[name] == getattr(fresh, name) for name in CONTENT):
         return fresh
-    return _save(fresh, user=user, change=sentence)
+    return _save(fresh, user=user, change=change or describe_change(before, fresh))
+
+
+def _locked(configuration: Configuration) -> Configuration:
+    fresh = Configuration.objects.select_for_update().get(pk=configuration.pk)
+    if fresh.deleted_at:
+        raise NotAllowed("This configuration is in the trash; restore it before changing it.")
+    return fresh
 
 
 def _apply(configuration: Configuration, content: Content) -> None:
@@ -79,27 +90,39 @@ def _apply(configuration: Configuration, content: Content) -> None:
     previous = ConfigurationVersion.objects.filter(
         configuration_id=configuration.pk, number=configuration.version
     ).first()
+    errors = _unstorable(configuration, content)
+    if errors:  # before anything walks through it
+        raise InvalidConfiguration("The configuration was not saved.", fields=errors)
     kept = keep_hidden(configuration.parameters, previous.parameters if previous else {})
-    configuration.parameters = kept
-    _check(configuration)
     configuration.parameters = encrypt_tree(kept)
 
 
-def _check(configuration: Configuration) -> None:
-    """Raise InvalidConfiguration naming every field that is wrong."""
+def _unstorable(configuration: Configuration, content: Content) -> dict[str, str]:
+    """Return errors of what no database could keep: NUL characters, NaN, endless nesting, size."""
+    found = {name: json_problem(getattr(configuration, name)) for name in content}
+    errors = {name: problem for name, problem in found.items() if problem}
+    if not errors:
+        stored = [configuration.parameters, configuration.input, configuration.output]
+        size = len(json.dumps(stored))
+        if size > MAX_BYTES:
+            errors["parameters"] = f"The configuration has {size} bytes; {MAX_BYTES} are allowed."
+    return errors
+
+
+def _check(configuration: Configuration, content: Content) -> None:
+    """Raise InvalidConfiguration naming every field of the new content that is wrong."""
     errors: dict[str, str] = {}
     if not configuration.name:
         errors["name"] = "Give the configuration a name."
     elif len(configuration.name) > MAX_NAME:
         errors["name"] = f"Use {MAX_NAME} characters or fewer."
-    found = parameter_errors(configuration.component.schema, configuration.parameters)
-    errors |= {f"parameters.{path}".rstrip("."): text for path, text in found.items()}
+    if "parameters" in content:
+        found = parameter_errors(configuration.component.schema, configuration.parameters)
+        errors |= {f"parameters.{path}".rstrip("."): text for path, text in found.items()}
     for field, outgoing in (("input", False), ("output", True)):
-        rows = mapping_errors(getattr(configuration, field), outgoing=outgoing)
-        errors |= {f"{field}.{path}".rstrip("."): text for path, text in rows.items()}
-    size = len(json.dumps([configuration.parameters, configuration.input, configuration.output]))
-    if size > MAX_BYTES:
-        errors["parameters"] = f"The configuration has {size} bytes; {MAX_BYTES} are allowed."
+        if field in content:
+            rows = mapping_errors(getattr(configuration, field), outgoing=outgoing)
+            errors |= {f"{field}.{path}".rstrip("."): text for path, text in rows.items()}
     if errors:
         raise InvalidConfiguration("The configuration was not saved.", fields=errors)
 
@@ -144,19 +167,14 @@ def restore_version(
 ) -> Configuration:
     """Make the content of an older version the latest again, as a new version.
 
-    Raises ConfigurationVersion.DoesNotExist; NotAllowed for one in the trash.
+    It is not checked again: it may be a draft, or older than the component's schema. Raises
+    ConfigurationVersion.DoesNotExist; NotAllowed for one in the trash.
     """
-    old = configuration.versions.get(number=number)
-    content: Content = {
-        "name": old.name,
-        "description": old.description,
-        "parameters": old.parameters,
-        "input": old.input,
-        "output": old.output,
-    }
-    return update_configuration(
-        configuration, user=user, change=f"Restored version {number}", **content
-    )
+    fresh = _locked(configuration)
+    old = fresh.versions.get(number=number)
+    for name in CONTENT:
+        setattr(fresh, name, getattr(old, name))
+    return _save(fresh, user=user, change=f"Restored version {number}")
 
 
 @transaction.atomic
@@ -165,16 +183,13 @@ def copy_configuration(
 ) -> Configuration:
     """Create a new configuration from the latest or a given version; secrets stay valid."""
     source = configuration.versions.get(number=number or configuration.version)
-    return create_configuration(
-        configuration.component,
-        user=user,
-        change=f"Copied from {configuration.name}, version {source.number}",
-        name=name.strip() or f"{source.name} (copy)",
-        description=source.description,
-        parameters=source.parameters,
-        input=source.input,
-        output=source.output,
-    )
+    copy = Configuration(component=configuration.component, created_by=user, version=0)
+    for field in CONTENT:
+        setattr(copy, field, getattr(source, field))
+    copy.name = name.strip() or f"{source.name[: MAX_NAME - len(COPY_MARK)]}{COPY_MARK}"
+    _check(copy, {"name": copy.name})
+    change = f"Copied from {configuration.name}, version {source.number}"
+    return _save(copy, user=user, change=change)
 
 
 @transaction.atomic
