@@ -175,7 +175,8 @@ def explain(file: CsvFile, error: duckdb.Error) -> ImportRejected:
         if reject is None:
             return ImportRejected(f"The file cannot be read as CSV: {first_sentence(error)}")
         position, kind, message = reject
-        line = _line_at(file.path, position - 1)
+        # One byte into the line: for CR LF, DuckDB counts from before the LF.
+        line = _line_at(file.path, position)
     return ImportRejected(f"Line {line} {_reason(file, kind, message)}", line=line)
 
 
