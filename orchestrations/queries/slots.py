@@ -1,0 +1,50 @@
+"""Reading what became of due moments, for the list of an orchestration's schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import OuterRef, Q, Subquery
+
+from orchestrations.models import Orchestration, Schedule, Slot
+from orchestrations.queries.schedules import next_run_of, words
+
+RECENT = 5
+
+
+@dataclass(frozen=True)
+class ScheduleLine:
+    """A schedule in the list of its orchestration; `slots` holds the last five, newest first.
+
+    `next_run_at` is None while nothing is due. `words` says when it fires, with the zone.
+    """
+
+    schedule: Schedule
+    words: str
+    next_run_at: datetime | None
+    slots: list[Slot] = field(default_factory=list)
+
+
+def schedule_lines(orchestration: Orchestration) -> list[ScheduleLine]:
+    """Return an orchestration's schedules, oldest first; three queries, however many there are."""
+    schedules = list(orchestration.schedules.filter(deleted_at=None).order_by("pk"))
+    recent = recent_slots(schedules)
+    return [ScheduleLine(s, words(s), next_run_of(s), recent.get(s.pk, [])) for s in schedules]
+
+
+def recent_slots(schedules: Sequence[Schedule], n: int = RECENT) -> dict[int, list[Slot]]:
+    """Return the last `n` slots of each schedule by its id, newest first, with their runs."""
+    # The n-th newest is found by index for each schedule; a window over all slots would read them.
+    oldest = Slot.objects.filter(schedule=OuterRef("pk")).order_by("-due_at").values("due_at")
+    since = Schedule.objects.filter(pk__in=[s.pk for s in schedules]).values_list(
+        "pk", Subquery(oldest[n - 1 : n])
+    )
+    wanted = Q(pk__in=[])
+    for pk, due_at in since:
+        wanted |= Q(schedule=pk, due_at__gte=due_at) if due_at else Q(schedule=pk)
+    found: dict[int, list[Slot]] = {}
+    for slot in Slot.objects.filter(wanted).select_related("run").order_by("-due_at"):
+        found.setdefault(slot.schedule_id, []).append(slot)
+    return found

@@ -1,0 +1,167 @@
+"""The schedules of an orchestration: list, add, change, switch, remove, and what became of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import (
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
+from django_htmx.http import trigger_client_event
+
+from orchestrations.exceptions import NotAllowed
+from orchestrations.forms import timing
+from orchestrations.forms.schedules import ScheduleForm
+from orchestrations.models import Orchestration, Schedule
+from orchestrations.queries.schedules import slots_of, words
+from orchestrations.queries.slots import schedule_lines
+from orchestrations.services import schedules as services
+from orchestrations.views.timing import only_shows, options, show
+from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, requires
+from orchestrator_site.lib.htmx import (
+    Level,
+    done,
+    invalid,
+    render_page_or_fragment,
+    toast,
+    wants_fragment,
+)
+
+FORM_PAGE, FORM = "orchestrations/schedule_page.html", "orchestrations/_schedule_form.html"
+LIST_PAGE, LIST = "orchestrations/schedule_list_page.html", "orchestrations/_schedule_list.html"
+SLOTS_PAGE, SLOTS = "orchestrations/schedule_slots_page.html", "orchestrations/_schedule_slots.html"
+SLOTS_SHOWN = 50
+
+
+@requires(VIEW)
+@require_safe
+def schedule_list(request: HttpRequest, pk: int) -> HttpResponse:
+    return _list(request, get_object_or_404(Orchestration, pk=pk))
+
+
+@requires(EDIT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def schedule_new(request: HttpRequest, pk: int) -> HttpResponse:
+    orchestration = get_object_or_404(Orchestration, pk=pk, deleted_at=None)
+    posted = request.POST if request.method == "POST" else timing.fresh()
+    form = ScheduleForm(posted, orchestration=orchestration, **options(request))
+    return _dialog(request, form, url=reverse("schedule-new", args=[pk]))
+
+
+@requires(EDIT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def schedule_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    schedule = _live_schedule(pk)
+    posted = request.POST if request.method == "POST" else timing.of_schedule(schedule)
+    form = ScheduleForm(
+        posted, orchestration=schedule.orchestration, schedule=schedule, **options(request)
+    )
+    return _dialog(request, form, url=reverse("schedule-edit", args=[pk]))
+
+
+@requires(OPERATE)
+@require_POST
+def schedule_switch(request: HttpRequest, pk: int) -> HttpResponse:
+    schedule = _live_schedule(pk)
+    enabled = "enabled" in request.POST
+    try:
+        services.set_enabled(schedule, enabled=enabled)
+    except NotAllowed as error:
+        return _said(request, schedule, str(error), level="warning")
+    return _said(request, schedule, f"The schedule is {'on' if enabled else 'off'}.")
+
+
+@requires(EDIT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def schedule_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    schedule = _live_schedule(pk)
+    if request.method == "POST":
+        services.delete_schedule(schedule)
+        return _changed(request, schedule.orchestration, "The schedule has been removed.")
+    context = {"schedule": schedule, "words": words(schedule), "nav": "orchestrations"}
+    return render_page_or_fragment(
+        request,
+        "orchestrations/schedule_delete_page.html",
+        "orchestrations/_schedule_delete.html",
+        context,
+    )
+
+
+@requires(VIEW)
+@require_safe
+def schedule_slots(request: HttpRequest, pk: int) -> HttpResponse:
+    schedule = get_object_or_404(Schedule.objects.select_related("orchestration"), pk=pk)
+    before = _moment(request.GET.get("before", ""))
+    slots = slots_of(schedule, limit=SLOTS_SHOWN + 1, before=before)
+    context = {
+        "schedule": schedule,
+        "words": words(schedule),
+        "slots": slots[:SLOTS_SHOWN],
+        "older": slots[SLOTS_SHOWN - 1].due_at.astimezone(UTC)
+        if len(slots) > SLOTS_SHOWN
+        else None,
+        "before": before,
+        "two_zones": timezone.get_current_timezone_name() != schedule.timezone,
+        "nav": "orchestrations",
+    }
+    return render_page_or_fragment(request, SLOTS_PAGE, SLOTS, context)
+
+
+def _dialog(request: HttpRequest, form: ScheduleForm, *, url: str) -> HttpResponse:
+    """Show the form, or save it and say so."""
+    orchestration = form.orchestration
+    context = {"form": form, "url": url, "orchestration": orchestration, "nav": "orchestrations"}
+    if request.method != "POST" or only_shows(request):
+        return show(request, FORM_PAGE, FORM, context)
+    if form.save(request.user) is None:  # type: ignore[arg-type]  # the view needs a log-in
+        return invalid(request, FORM_PAGE, FORM, context)
+    verb = "changed" if form.schedule else "set up"
+    return _changed(request, orchestration, f"The schedule has been {verb}.")
+
+
+def _changed(request: HttpRequest, orchestration: Orchestration, message: str) -> HttpResponse:
+    """Close the dialog and have the list beneath it read again; or go to the orchestration."""
+    response = done(request, message, back=orchestration.get_absolute_url())
+    return trigger_client_event(response, "schedulesChanged")
+
+
+def _said(
+    request: HttpRequest, schedule: Schedule, message: str, *, level: Level = "success"
+) -> HttpResponse:
+    """Answer with the list as it now is and a message, or go to the orchestration."""
+    orchestration = schedule.orchestration
+    if not wants_fragment(request):
+        return done(request, message, back=orchestration.get_absolute_url(), level=level)
+    return toast(_list(request, orchestration), message, level=level)
+
+
+def _list(request: HttpRequest, orchestration: Orchestration) -> HttpResponse:
+    context = {
+        "orchestration": orchestration,
+        "lines": schedule_lines(orchestration),
+        "viewer_zone": timezone.get_current_timezone_name(),
+        "nav": "orchestrations",
+    }
+    return render_page_or_fragment(request, LIST_PAGE, LIST, context)
+
+
+def _live_schedule(pk: int) -> Schedule:
+    """Return a schedule that was not removed, of an orchestration outside the trash; or 404."""
+    found = Schedule.objects.select_related("orchestration")
+    return get_object_or_404(found, pk=pk, deleted_at=None, orchestration__deleted_at=None)
+
+
+def _moment(text: str) -> datetime | None:
+    """Return the moment of a page's key; None where it is none."""
+    try:
+        found = parse_datetime(text)
+        return found and found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
