@@ -59,7 +59,9 @@ class Command(BaseCommand):
         )
         preload()
         announce = Announcement(self.stdout.write, host, port, login)
-        sys.exit(supervisor.run(every_second=announce))
+        status = supervisor.run(every_second=announce)
+        gc.unfreeze()  # DuckDB reports what is still frozen at the end as leaks
+        sys.exit(status)
 
 
 def check_port(host: str, port: int) -> None:
@@ -153,7 +155,7 @@ def serve(host: str, port: int) -> None:
                 "timeout": 120,
                 "graceful_timeout": 5,
                 "loglevel": "warning",
-                "post_fork": lambda *_: die_with_parent(),
+                "post_fork": lambda _arbiter, _worker: die_with_parent(),
             }
             for name, value in options.items():
                 self.cfg.set(name, value)
@@ -173,7 +175,7 @@ def run_beat() -> None:
 def run_worker(queue: str, threads: int) -> None:
     """Be a worker of one queue, with a thread for each task that it runs at a time."""
     name = f"{queue}@{socket.gethostname()}-{os.getpid()}"
-    flags = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--quiet"]
+    flags = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     pool = ["-P", "threads", "-c", str(threads)]
     level = ["--loglevel", settings.LOG_LEVEL]
-    current_app.worker_main(["worker", "-Q", queue, "-n", name, *pool, *level, *flags])
+    current_app.worker_main(["--quiet", "worker", "-Q", queue, "-n", name, *pool, *level, *flags])
