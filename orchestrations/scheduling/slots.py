@@ -30,6 +30,8 @@ PROJECTED = "orchestrations.schedule."
 BATCH = 500
 # Slots that one transaction writes for all its schedules together.
 SLOTS_AT_ONCE = 5_000
+# Messages that one transaction sends for its runs at most: they share them out among the workers.
+MESSAGES = 50
 # A caller that stalls in the middle (stopped, its machine gone) loses its locks after so long.
 STALL_LIMIT = "20s"
 INSTANT = timedelta(microseconds=1)
@@ -122,7 +124,7 @@ def _fire(now: datetime, batch: int, only: int | None) -> FireReport:
     stopped = _ask_to_terminate(decisions, now)
     runs = _write(decisions, known, now)
     _advance(dues, now)
-    bell.ring_all(tasks.advance_run, [*stopped, *runs])
+    bell.ring_in_packs(tasks.advance_runs, [*stopped, *runs], messages=MESSAGES)
     behind = any(due.next_fire_at is not None and due.next_fire_at <= now for due in dues)
     return FireReport(
         len(schedules), len(decisions), len(runs), more=behind or len(schedules) == batch
@@ -298,12 +300,21 @@ def _write(
 
 
 def _advance(dues: Sequence[_Due], now: datetime) -> None:
-    """Move every schedule to its next due moment; one that was found off sleeps."""
+    """Move every schedule to its next due moment; one that was found off sleeps.
+
+    One statement for each different moment: schedules that are due together mostly stay together.
+    """
+    moments: dict[datetime | None, list[int]] = defaultdict(list)
     for due in dues:
-        due.schedule.next_fire_at = due.next_fire_at
-        is_off = due.next_fire_at is None and due.refusal is not None
-        if is_off and due.schedule.orchestration.deleted_at is None:
-            due.schedule.off_since = due.schedule.off_since or now
-    Schedule.objects.bulk_update(
-        [due.schedule for due in dues], ["next_fire_at", "off_since"], batch_size=BATCH
-    )
+        moments[due.next_fire_at].append(due.schedule.pk)
+    for next_fire_at, ids in moments.items():
+        Schedule.objects.filter(pk__in=ids).update(next_fire_at=next_fire_at)
+    off = [
+        due.schedule.pk
+        for due in dues
+        if due.next_fire_at is None
+        and due.refusal is not None
+        and due.schedule.orchestration.deleted_at is None
+    ]
+    if off:
+        Schedule.objects.filter(pk__in=off, off_since=None).update(off_since=now)

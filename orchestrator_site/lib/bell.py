@@ -32,20 +32,32 @@ def _send(task: Task[Any, Any], ids: tuple[int, ...], countdown: float | None) -
 def ring_all(task: Task[Any, Any], ids: Sequence[int]) -> None:
     """Queue `task` once for each of `ids` after the commit; never raises.
 
-    Stops at the first that the broker does not take, so that ten thousand do not wait for it one
-    by one: the sweepers ring for the rest.
+    Stops at the first that the broker does not take, rather than wait for it again and again: the
+    sweepers ring for the rest.
     """
     if ids:
-        transaction.on_commit(partial(_send_all, task, tuple(ids)))
+        transaction.on_commit(partial(_send_all, task, list(ids)))
 
 
-def _send_all(task: Task[Any, Any], ids: tuple[int, ...]) -> None:
+def ring_in_packs(task: Task[Any, Any], ids: Sequence[int], *, messages: int) -> None:
+    """Queue `task` with lists of `ids` after the commit, in at most so many messages; as above."""
+    if ids:
+        size = -(-len(ids) // messages)
+        packs = [list(ids[start : start + size]) for start in range(0, len(ids), size)]
+        transaction.on_commit(partial(_send_all, task, packs))
+
+
+def _send_all(task: Task[Any, Any], arguments: Sequence[int | list[int]]) -> None:
     sent = 0
     try:
         with task.app.producer_pool.acquire(block=True) as producer:
-            for sent, id_ in enumerate(ids):  # noqa: B007  # read where sending fails
-                task.apply_async((id_,), producer=producer)
+            for argument in arguments:
+                task.apply_async((argument,), producer=producer)
+                sent += 1
     except (OperationalError, OSError) as error:
         logger.warning(
-            "The broker cannot be reached (%s); %d of %s wait.", error, len(ids) - sent, task.name
+            "The broker cannot be reached (%s); %d messages of %s wait.",
+            error,
+            len(arguments) - sent,
+            task.name,
         )

@@ -75,7 +75,7 @@ def test_a_tick_fires_what_is_due_and_rings(scheduler: SlotScheduler, queue: Con
 
     assert list(Slot.objects.values_list("schedule", "due_at")) == [(schedule.pk, NOON)]
     assert Run.objects.count() == 1
-    assert sent(queue) == ["orchestrations.tasks.advance_run"]
+    assert sent(queue) == ["orchestrations.tasks.advance_runs"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -162,7 +162,7 @@ def test_a_clock_that_was_set_back_fires_nothing_twice(
 
     due = list(schedule.slots.order_by("due_at").values_list("due_at", flat=True))
     assert due == [NOON, NOON + timedelta(hours=1)]
-    assert sent(queue).count("orchestrations.tasks.advance_run") == 2
+    assert sent(queue).count("orchestrations.tasks.advance_runs") == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -252,4 +252,4 @@ def test_a_connection_cut_by_the_server_costs_one_tick(
 
     assert any(m.startswith("Firing schedules failed, again in 0.5 s") for m in caplog.messages)
     assert Run.objects.count() == 1
-    assert sent(queue).count("orchestrations.tasks.advance_run") == 1
+    assert sent(queue).count("orchestrations.tasks.advance_runs") == 1

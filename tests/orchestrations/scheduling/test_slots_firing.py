@@ -178,7 +178,7 @@ def test_terminate_marks_the_unfinished_runs_and_rings_for_old_and_new(
     marked = {run.pk: run.terminate_at for run in Run.objects.all()}
     assert {pk for pk, terminate_at in marked.items() if terminate_at} == {old.pk}
     assert marked[old.pk] == NOON
-    assert [callback.args[1] for callback in callbacks] == [(old.pk, new.pk)]  # type: ignore[attr-defined]  # partial
+    assert [callback.args[1] for callback in callbacks] == [[[old.pk], [new.pk]]]  # type: ignore[attr-defined]  # partial
     assert done.pk in marked
 
 
@@ -390,6 +390,24 @@ def test_the_next_wake_is_the_earliest_due_moment() -> None:
     assert next_wake() == NOON
 
 
+@pytest.mark.parametrize(
+    ("n", "sizes"), [(1, [1]), (50, [1] * 50), (51, [2] * 25 + [1]), (120, [3] * 40)]
+)
+def test_many_runs_share_messages(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, n: int, sizes: list[int]
+) -> None:
+    for _ in range(n):
+        make_schedule(NOON)
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        fire_due(NOON)
+
+    ((_, packs),) = [callback.args for callback in callbacks]  # type: ignore[attr-defined]  # partial
+    assert [len(pack) for pack in packs] == sizes
+    runs = Run.objects.order_by("pk").values_list("pk", flat=True)
+    assert [pk for pack in packs for pk in pack] == list(runs)
+
+
 def test_a_broker_that_is_away_is_one_line_and_the_runs_stand(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
     caplog: pytest.LogCaptureFixture,
@@ -412,4 +430,4 @@ def test_a_broker_that_is_away_is_one_line_and_the_runs_stand(
 
     assert Run.objects.count() == 5
     assert len(caplog.messages) == 1
-    assert "; 5 of orchestrations.tasks.advance_run wait." in caplog.messages[0]
+    assert "; 5 messages of orchestrations.tasks.advance_runs wait." in caplog.messages[0]
