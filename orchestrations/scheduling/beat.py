@@ -83,6 +83,9 @@ class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-b
     """
 
     Entry = Entry
+    # Seconds after which it is written down what was sent: the dashboard tells from it that all
+    # is well.
+    sync_every = 30
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -33,6 +33,7 @@ __all__ = [
     "delete_schedule",
     "ensure_housekeeping",
     "fire_schedule",
+    "last_tick",
     "on_orchestration_changed",
     "preview",
     "remove_schedules",
@@ -191,6 +192,13 @@ def ensure_housekeeping() -> None:
                 interval=interval or IntervalSchedule.objects.create(every=every, period=period),
                 expire_seconds=EXPIRE[period],
             )
+
+
+def last_tick() -> datetime | None:
+    """Return when beat last sent the work of every ten seconds; told up to half a minute late."""
+    ticking = PeriodicTask.objects.filter(name="orchestrations.tasks.recover_runs")
+    moment: datetime | None = ticking.values_list("last_run_at", flat=True).first()
+    return moment
 
 
 def _lock(orchestration: Orchestration) -> None:
