@@ -1,0 +1,162 @@
+"""Real beats that are killed and stopped in the middle of firing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+BEAT = [sys.executable, "-m", "celery", "-A", "orchestrator_site", "beat", "--loglevel=WARNING"]
+SERVER = "postgresql://postgres@127.0.0.1:5432"
+SCHEDULES, BACKLOG = 20, 900
+SEED = f"""
+import django; django.setup()
+from datetime import timedelta
+from django.utils import timezone
+from orchestrations.models import Schedule
+from tests.builders import make_schedule
+start = timezone.now().replace(second=0, microsecond=0) - timedelta(minutes={BACKLOG})
+for _ in range({SCHEDULES}):
+    make_schedule(start, cron="* * * * *", misfire="all", misfire_limit=4, overlap="queue_all")
+"""
+EPOCH = {
+    "sqlite": "CAST(strftime('%s', due_at) AS INTEGER)",
+    "postgresql": "extract(epoch from due_at)::bigint",
+}
+NOW = {"sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')", "postgresql": "now()"}
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
+
+
+@dataclass
+class Site:
+    """An installation of its own: a data directory and a database."""
+
+    kind: str
+    home: Path
+    env: dict[str, str]
+
+    def run(self, *command: str) -> None:
+        subprocess.run([sys.executable, *command], cwd=ROOT, env=self.env, check=True)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        if self.kind == "sqlite":
+            link = sqlite3.connect(self.home / "orchestrator.sqlite3", timeout=30)
+            try:
+                return link.execute(sql).fetchall()
+            finally:
+                link.close()
+        with psycopg.connect(self.env["DATABASE_URL"]) as server:
+            return server.execute(sql.encode()).fetchall()
+
+    def count(self, rest: str) -> int:
+        return int(self.rows(f"SELECT count(*) FROM {rest}")[0][0])
+
+    def start_beat(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(BEAT, cwd=ROOT, env=self.env)
+
+
+def make_site(kind: str, home: Path) -> Iterator[Site]:
+    env = {**os.environ, "ORCHESTRATOR_HOME": str(home), "LOG_LEVEL": "WARNING"}
+    env |= {"DJANGO_SETTINGS_MODULE": "orchestrator_site.settings", "PYTHONPATH": str(ROOT)}
+    env["SECRET_KEY"] = "a key for this test alone, longer than 32 characters"
+    env["DATABASE_URL"] = env["BROKER_URL"] = ""
+    database = f"orchestrator_beat_{os.getpid()}"
+    if kind == "postgresql":
+        env["DATABASE_URL"] = f"{SERVER}/{database}"
+        with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as server:
+            server.execute(f"CREATE DATABASE {database}".encode())
+    site = Site(kind, home, env)
+    try:
+        site.run("manage.py", "migrate", "--verbosity=0")
+        site.run("-c", SEED)
+        yield site
+    finally:
+        if kind == "postgresql":
+            with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as server:
+                server.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    yield from make_site(request.param, tmp_path)
+
+
+def wait_for(site: Site, slots: int) -> None:
+    deadline = time.monotonic() + 60
+    while site.count("orchestrations_slot") < slots:
+        assert time.monotonic() < deadline, "nothing is fired any more"
+        time.sleep(0.01)
+
+
+def wait_until_nothing_is_due(site: Site) -> None:
+    deadline = time.monotonic() + 90
+    due = f"orchestrations_schedule WHERE next_fire_at <= {NOW[site.kind]}"
+    while site.count(due):
+        assert time.monotonic() < deadline, "something stays due"
+        time.sleep(0.1)
+
+
+def assert_each_moment_once(site: Site) -> None:
+    moment = EPOCH[site.kind]
+    spans = site.rows(
+        f"SELECT count(*), min({moment}), max({moment}) "
+        "FROM orchestrations_slot GROUP BY schedule_id"
+    )
+    assert len(spans) == SCHEDULES
+    for count, first, last in spans:
+        assert count == (last - first) // 60 + 1 > BACKLOG
+    assert len({first for _, first, _ in spans}) == 1
+    ran = site.rows(
+        "SELECT schedule_id, due_at FROM orchestrations_slot WHERE outcome IN ('fired', 'queued')"
+    )
+    runs = site.rows("SELECT schedule_id, scheduled_for FROM orchestrations_run")
+    assert sorted(runs) == sorted(ran)
+    assert site.count("orchestrations_slot WHERE run_id IS NOT NULL") == len(runs)
+    # Four are made up for, and each minute since is one more.
+    assert SCHEDULES * 4 <= len(runs) <= SCHEDULES * 9
+
+
+def test_killing_and_stopping_beats_loses_and_doubles_nothing(site: Site) -> None:
+    beats = [site.start_beat(), site.start_beat()]
+    try:
+        for round_ in range(4):
+            wait_for(site, 1 + round_ * 4000)
+            victim = beats.pop(0)
+            if site.kind == "postgresql" and round_ % 2:
+                # A stopped beat holds its rows; the others go on with the rest.
+                victim.send_signal(signal.SIGSTOP)
+                wait_for(site, site.count("orchestrations_slot") + 100)
+                victim.send_signal(signal.SIGCONT)
+                beats.append(victim)
+            else:
+                victim.kill()
+                victim.wait()
+                beats.append(site.start_beat())
+        wait_until_nothing_is_due(site)
+    finally:
+        for beat in beats:
+            beat.kill()
+            beat.wait()
+    assert_each_moment_once(site)
+
+
+def test_beat_stops_at_once_when_it_is_asked_to(site: Site) -> None:
+    beat = site.start_beat()
+    try:
+        wait_for(site, 1)
+        beat.send_signal(signal.SIGTERM)
+        assert beat.wait(timeout=10) == 0
+    finally:
+        beat.kill()
+        beat.wait()
