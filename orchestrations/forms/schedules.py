@@ -74,10 +74,22 @@ class TimingForm(forms.Form):
         required=False,
         validators=[MaxLengthValidator(LONGEST_NAME, f"Use {LONGEST_NAME} characters or fewer.")],
         widget=forms.TextInput(
-            attrs={"class": "form-control", "autocomplete": "off", "maxlength": LONGEST_NAME}
+            attrs={
+                "class": "form-control",
+                "autocomplete": "off",
+                "maxlength": LONGEST_NAME,
+                "aria-describedby": f"id_name_helptext {FEEDBACK}name",
+            }
         ),
     )
-    preset = forms.ChoiceField(label="Schedule", choices=presets.choices)
+    preset = forms.ChoiceField(
+        label="Schedule",
+        choices=presets.choices,
+        widget=forms.Select(
+            attrs={"class": "form-select", "aria-describedby": f"{FEEDBACK}preset"}
+        ),
+        error_messages={"invalid_choice": "Take one of the listed schedules."},
+    )
     timezone = forms.ChoiceField(
         label="Time zone",
         error_messages={
@@ -88,8 +100,20 @@ class TimingForm(forms.Form):
     count = forms.TypedChoiceField(
         choices=[(n, n) for n in COUNTS], coerce=int, widget=forms.HiddenInput
     )
-    mode = forms.ChoiceField(label="Choose by", choices=MODES, widget=forms.RadioSelect)
-    period = forms.ChoiceField(label="Every", choices=picker.PERIOD_CHOICES)
+    mode = forms.ChoiceField(
+        label="Choose by",
+        choices=MODES,
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+        error_messages={"invalid_choice": "Take one of the two."},
+    )
+    period = forms.ChoiceField(
+        label="Every",
+        choices=picker.PERIOD_CHOICES,
+        widget=forms.Select(
+            attrs={"class": "form-select", "aria-describedby": f"{FEEDBACK}period"}
+        ),
+        error_messages={"invalid_choice": "Take one of the listed periods."},
+    )
     weekdays = _Chips("weekdays")
     days = _Chips("days")
     months = _Chips("months")
@@ -109,6 +133,7 @@ class TimingForm(forms.Form):
                 "aria-describedby": f"cron-help {FEEDBACK}cron",
             }
         ),
+        error_messages={"max_length": f"Use {crons.MAX_LENGTH} characters or fewer."},
     )
 
     def __init__(self, posted: QueryDict, *, viewer_zone: str, submitted: bool = False) -> None:
