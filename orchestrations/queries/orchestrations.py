@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import Count, Q, QuerySet
 
 from components.models import Configuration
-from orchestrations.models import Orchestration, Run, Schedule, Task
+from orchestrations.models import Orchestration, OrchestrationVersion, Run, Schedule, Task
 from orchestrations.queries.runs import latest_runs
 
 
@@ -79,4 +79,28 @@ def orchestrations_using(configuration: Configuration) -> QuerySet[Orchestration
         Orchestration.objects.filter(phases__tasks__configuration=configuration, deleted_at=None)
         .distinct()
         .order_by("name", "pk")
+    )
+
+
+def orchestrations_above(orchestration: Orchestration) -> QuerySet[Orchestration]:
+    """Return the orchestrations outside the trash that have this one as a task, by name."""
+    return (
+        Orchestration.objects.filter(phases__tasks__orchestration=orchestration, deleted_at=None)
+        .distinct()
+        .order_by("name", "pk")
+    )
+
+
+def versions_of(orchestration: Orchestration) -> QuerySet[OrchestrationVersion]:
+    """Return what its saves made of an orchestration, newest first, with who saved."""
+    return orchestration.versions.select_related("created_by").order_by("-number")
+
+
+def tasks_of(orchestration: Orchestration) -> list[Task]:
+    """Return the tasks as designed, in order, with phase and target; one query."""
+    tasks = Task.objects.filter(phase__orchestration=orchestration)
+    return list(
+        tasks.select_related("phase", "configuration__component", "orchestration").order_by(
+            "phase__position", "position"
+        )
     )

@@ -1,0 +1,65 @@
+"""The first page: what happened, what runs, what comes, whether all is well."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from components.models import Configuration
+from components.queries import storage
+from orchestrations.enums import RunStatus
+from orchestrations.models import Orchestration
+from orchestrations.queries import health, runs, schedules
+from orchestrations.services.sample import load_sample_project
+from orchestrations.services.schedules import last_tick
+from orchestrator_site.lib.access import EDIT, VIEW, requires
+from orchestrator_site.lib.htmx import render_page_or_fragment
+
+# The tiles: a word, the statuses it counts, the tab of the run list that shows them.
+TILES = (
+    ("Success", "success", (RunStatus.SUCCESS,), "successful"),
+    ("Warning", "warning", (RunStatus.WARNING,), "successful"),
+    ("Error", "error", (RunStatus.ERROR,), "failed"),
+    ("Stopped", "terminated", (RunStatus.TERMINATED, RunStatus.CANCELLED), "all"),
+)
+
+
+@require_GET
+@requires(VIEW)
+def dashboard(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    found = runs.dashboard(now)
+    context = {
+        "now": now,
+        "tiles": [
+            (word, kind, sum(found.counts[s] for s in of), tab) for word, kind, of, tab in TILES
+        ],
+        "total": sum(found.counts.values()),
+        "running": found.running,
+        "failures": found.failures,
+        "coming": schedules.coming(10),
+        "health": health.health(now, last_tick=last_tick()),
+        "storage": storage.totals(),
+        "is_new": is_new(),
+    }
+    page, fragment = "orchestrations/dashboard.html", "orchestrations/_dashboard_live.html"
+    return render_page_or_fragment(request, page, fragment, context)
+
+
+def is_new() -> bool:
+    """Tell whether nobody has made anything yet."""
+    return not Configuration.objects.exists() and not Orchestration.objects.exists()
+
+
+@require_POST
+@requires(EDIT)
+def load_sample(request: HttpRequest) -> HttpResponse:
+    orchestration = load_sample_project(user=cast("User", request.user))
+    messages.success(request, "The sample project is ready. Run it, and look at its tables.")
+    return redirect(orchestration)

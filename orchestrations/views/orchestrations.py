@@ -1,0 +1,111 @@
+"""The list of orchestrations, the page of one, and what is done to it there."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from orchestrations.forms.orchestrations import DetailsForm
+from orchestrations.models import Orchestration
+from orchestrations.queries import orchestrations as queries
+from orchestrations.queries import runs
+from orchestrations.queries.orchestrations import orchestration_rows
+from orchestrations.services import orchestrations as services
+from orchestrations.views.finding import find_orchestration, person
+from orchestrations.views.live import mark, unchanged
+from orchestrations.views.runs import run_table
+from orchestrator_site.lib import htmx
+from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, requires
+
+PER_PAGE = 50
+VERSIONS_SHOWN = 5
+
+
+@require_GET
+@requires(VIEW)
+def index(request: HttpRequest) -> HttpResponse:
+    text = request.GET.get("q", "")[:200]
+    found = Paginator(queries.list_orchestrations(text), PER_PAGE)
+    page = found.get_page(request.GET.get("page"))
+    rows = orchestration_rows(list(page.object_list))
+    state = mark(
+        [(r.orchestration.pk, r.orchestration.is_enabled, r.next_fire_at) for r in rows],
+        [(run.pk, run.status) for r in rows for run in r.runs],
+    )
+    context = {"page_obj": page, "rows": rows, "text": text, "mark": state}
+    template = "orchestrations/orchestration_list.html"
+    fragment = "orchestrations/_orchestration_list.html"
+    same = unchanged(request, state)
+    return same or htmx.render_page_or_fragment(request, template, fragment, context)
+
+
+@require_GET
+@requires(VIEW)
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    orchestration = get_object_or_404(Orchestration, pk=pk)
+    if orchestration.deleted_at:
+        messages.info(request, f"“{orchestration}” is in the trash. Restore it to see it.")
+        return redirect("trash")
+    context = {
+        "orchestration": orchestration,
+        "row": orchestration_rows([orchestration])[0],
+        "versions": queries.versions_of(orchestration)[:VERSIONS_SHOWN],
+        "parents": queries.orchestrations_above(orchestration),
+        "last_runs": runs.last_runs(orchestration),
+        **run_table(request, orchestration),
+    }
+    return render(request, "orchestrations/orchestration_page.html", context)
+
+
+@requires(EDIT)
+def details(request: HttpRequest, pk: int) -> HttpResponse:
+    """Edit name and description in place: the form, and its save."""
+    orchestration = find_orchestration(pk)
+    form = DetailsForm(request.POST or None, orchestration=orchestration)
+    if request.method == "POST" and form.is_valid() and form.save(user=person(request)):
+        messages.success(request, "Saved.")
+        return htmx.redirect(request, orchestration.get_absolute_url())
+    context = {"orchestration": orchestration, "form": form}
+    return htmx.render_page_or_fragment(
+        request,
+        "orchestrations/orchestration_details.html",
+        "orchestrations/_orchestration_details.html",
+        context,
+        status=422 if form.errors else 200,
+    )
+
+
+@require_POST
+@requires(OPERATE)
+def enabled(request: HttpRequest, pk: int) -> HttpResponse:
+    """Switch an orchestration; htmx gets its row of the list back."""
+    orchestration = find_orchestration(pk)
+    services.set_enabled(orchestration, enabled=request.POST.get("enabled") == "on")
+    text = f"{orchestration} is {'on' if orchestration.is_enabled else 'off'}."
+    if htmx.wants_fragment(request):
+        context = {"row": orchestration_rows([orchestration])[0]}
+        answer = render(request, "orchestrations/_orchestration_row.html", context)
+        return htmx.toast(answer, text)
+    messages.success(request, text)
+    return redirect("orchestrations" if request.POST.get("from") == "list" else orchestration)
+
+
+@require_POST
+@requires(EDIT)
+def copy(request: HttpRequest, pk: int) -> HttpResponse:
+    made = services.copy_orchestration(find_orchestration(pk), user=person(request))
+    messages.success(request, "This is the copy; it has no schedules yet.")
+    return htmx.redirect(request, made.get_absolute_url())
+
+
+@require_POST
+@requires(EDIT)
+def throw_away(request: HttpRequest, pk: int) -> HttpResponse:
+    orchestration = find_orchestration(pk)
+    services.move_to_trash(orchestration, user=person(request))
+    messages.success(request, f"{orchestration} is in the trash. It can be restored from there.")
+    return htmx.redirect(request, reverse("orchestrations"))
