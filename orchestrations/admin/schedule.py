@@ -5,7 +5,7 @@ A schedule is saved through its service, which keeps its next moment and its sha
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -22,6 +22,13 @@ from orchestrations.scheduling.slots import PROJECTED
 from orchestrations.services import schedules as services
 from orchestrator_site.lib.access import EDIT, OPERATE
 
+if TYPE_CHECKING:  # generic for the type checker, plain classes for Python
+    ScheduleForm = forms.ModelForm[Schedule]
+    ScheduleBase, SlotBase = admin.ModelAdmin[Schedule], admin.ModelAdmin[Slot]
+else:
+    ScheduleForm = forms.ModelForm
+    ScheduleBase = SlotBase = admin.ModelAdmin
+
 # What people say; the rest of a schedule is written by the services alone.
 SAID = (
     "name",
@@ -37,7 +44,7 @@ SAID = (
 )
 
 
-class ScheduleAdminForm(forms.ModelForm[Schedule]):
+class ScheduleAdminForm(ScheduleForm):
     """What may be said of a schedule, checked as the service will check it."""
 
     class Meta:
@@ -63,7 +70,7 @@ class ScheduleAdminForm(forms.ModelForm[Schedule]):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(admin.ModelAdmin[Schedule]):
+class ScheduleAdmin(ScheduleBase):
     """When orchestrations run; removed schedules stay in the list as history."""
 
     form = ScheduleAdminForm
@@ -144,7 +151,7 @@ class ScheduleAdmin(admin.ModelAdmin[Schedule]):
 
 
 @admin.register(Slot)
-class SlotAdmin(admin.ModelAdmin[Slot]):
+class SlotAdmin(SlotBase):
     """Due moments and what became of them: history, so only to be read."""
 
     list_display = ("due_at", "schedule", "outcome", "reason", "run", "decided_at")
