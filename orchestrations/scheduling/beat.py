@@ -66,6 +66,8 @@ class Entry(ModelEntry):  # type: ignore[misc]  # django-celery-beat has no type
     Else it would be silent until then, after the clock was wrong and set back.
     """
 
+    last_run_at: datetime
+
     def is_due(self) -> Any:
         """Return whether it is to be sent now, and the seconds until it wants to be asked again."""
         now = timezone.now()

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from django.db import OperationalError, connection
 from django_celery_beat.models import PeriodicTask
 from kombu import Connection
+from pytest_django import DjangoAssertNumQueries
 
 from orchestrations.models import Run, Schedule, Slot
 from orchestrations.scheduling.beat import IDLE, Duty, SlotScheduler
@@ -25,13 +27,14 @@ SECOND = timedelta(seconds=1)
 @contextmanager
 def broker(url: str) -> Iterator[Connection]:
     """Let tasks be sent to this broker within the block."""
-    kept = app.amqp.producer_pool
+    amqp: Any = app.amqp
+    kept = amqp.producer_pool
     with app.connection_for_write(url) as link:
-        app.amqp._producer_pool = type(kept)(link.Pool(limit=2))  # noqa: SLF001  # no public way
+        amqp._producer_pool = type(kept)(link.Pool(limit=2))  # noqa: SLF001  # no public way
         try:
             yield link
         finally:
-            app.amqp._producer_pool = kept  # noqa: SLF001
+            amqp._producer_pool = kept  # noqa: SLF001
 
 
 @pytest.fixture
@@ -102,7 +105,7 @@ def test_it_sleeps_a_second_where_there_is_nothing(scheduler: SlotScheduler) -> 
 @pytest.mark.django_db(transaction=True)
 def test_an_idle_second_costs_one_query(
     scheduler: SlotScheduler,
-    django_assert_num_queries: Callable[[int], contextmanager[None]],
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     ensure_housekeeping()
     make_schedule(NOON)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -304,7 +305,7 @@ def test_latest_are_the_last_ones_in_order() -> None:
     ],
 )
 def test_a_schedule_found_off_starts_nothing_and_sleeps(
-    schedule_fields: dict[str, object], orchestration_fields: dict[str, object], reason: str
+    schedule_fields: dict[str, Any], orchestration_fields: dict[str, Any], reason: str
 ) -> None:
     orchestration = make_empty_orchestration(**orchestration_fields)
     schedule = make_schedule(NOON, orchestration=orchestration, **schedule_fields)
@@ -417,8 +418,9 @@ def test_a_broker_that_is_away_is_one_line_and_the_runs_stand(
     for _ in range(5):
         make_schedule(NOON)
     with app.connection_for_write("redis://127.0.0.1:1/0") as nowhere:
-        pool = app.amqp.producer_pool
-        app.amqp._producer_pool = type(pool)(nowhere.Pool(limit=1))  # noqa: SLF001  # no public way
+        amqp: Any = app.amqp
+        pool = amqp.producer_pool
+        amqp._producer_pool = type(pool)(nowhere.Pool(limit=1))  # noqa: SLF001  # no public way
         try:
             with (
                 caplog.at_level(logging.WARNING),
@@ -426,7 +428,7 @@ def test_a_broker_that_is_away_is_one_line_and_the_runs_stand(
             ):
                 fire_due(NOON)
         finally:
-            app.amqp._producer_pool = pool  # noqa: SLF001
+            amqp._producer_pool = pool  # noqa: SLF001
 
     assert Run.objects.count() == 5
     assert len(caplog.messages) == 1
