@@ -24,7 +24,8 @@ from orchestrator_site.lib.access import EDIT, OPERATE
 
 if TYPE_CHECKING:  # generic for the type checker, plain classes for Python
     ScheduleForm = forms.ModelForm[Schedule]
-    ScheduleBase, SlotBase = admin.ModelAdmin[Schedule], admin.ModelAdmin[Slot]
+    ScheduleBase = admin.ModelAdmin[Schedule]
+    SlotBase = admin.ModelAdmin[Slot]
 else:
     ScheduleForm = forms.ModelForm
     ScheduleBase = SlotBase = admin.ModelAdmin
