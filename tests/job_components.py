@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from components.builtin.contract import Context, Manifest, TestContext
+from components.builtin.contract import Context, FileOptions, Manifest, TestContext
 from components.enums import ComponentType
 from components.exceptions import RunnerError
 
@@ -118,11 +118,41 @@ def tell_secrets(context: Context) -> dict[str, Any]:
     return {"said": secret, "secret_environment": [k for k in os.environ if "SECRET" in k]}
 
 
+def write(context: Context) -> dict[str, Any]:
+    """Write a table for each of `tables`: {name: SELECT}; then end as `then` says."""
+    with context.connect() as connection:
+        for name, sql in context.parameters["tables"].items():
+            context.write_query(
+                name, connection, sql, primary_key=context.parameters.get("key", [])
+            )
+    if context.parameters.get("wait"):
+        wait_for_file(context)
+    if context.parameters.get("then") == "fail":
+        raise RunnerError("Changed my mind.")
+    return {}
+
+
+def copy(context: Context) -> dict[str, Any]:
+    """Write each input table to an output of its alias, through a sandbox."""
+    with context.sandbox() as connection:
+        for table in context.inputs:
+            context.write_query(
+                table.destination, connection, f'SELECT * FROM "{table.destination}"'
+            )
+    return {"columns": [[c["name"] for c in table.columns] for table in context.inputs]}
+
+
+def read_upload(context: Context) -> dict[str, Any]:
+    path = context.upload(context.parameters["file"])
+    context.write_file(path.stem, path, FileOptions())
+    return {"name": path.name}
+
+
 SCRIPTS: dict[str, Callable[[Context], dict[str, Any] | None]] = {
     function.__name__: function
     for function in (
         *(succeed, fail, break_down, leave, crash, wait_for_file, ignore_termination, breed),
-        *(hog, hog_in_a_grandchild, long_line, flood, tell_secrets),
+        *(hog, hog_in_a_grandchild, long_line, flood, tell_secrets, write, copy, read_upload),
     )
 }
 

@@ -59,17 +59,25 @@ class Supervisor:
             "sample": now + SAMPLE_SECONDS,
             "log": now + LOG_SECONDS,
         }
-        end: Message | None = None
-        while end is None:
+        code: int | None = None
+        try:
+            end = self._attend()
+        finally:
+            code = self.child.close()
+        return self._ending(end, code)
+
+    def _attend(self) -> Message | None:
+        """Return what the child said at its end; None means that it ended without a word."""
+        while True:
             messages = self._receive()
             if messages is None:
-                break
-            end = next((m["end"] for m in messages if "end" in m), None)
+                return None
             self._keep(messages)
-            if end is None:
-                self._look()
-        code = self.child.close()
-        return self._ending(end, code)
+            for message in messages:
+                if "end" in message:
+                    end: Message = message["end"]
+                    return end
+            self._look()
 
     def _receive(self) -> list[Message] | None:
         wait = min([*self._due.values(), self._deadline()]) - time.monotonic()
