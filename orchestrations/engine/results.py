@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from components.enums import JobStatus
 from components.models import Job
 from orchestrations.engine.execution import wait_until
-from orchestrations.engine.transitions import move_task
+from orchestrations.engine.transitions import move_task, move_task_of_job
 from orchestrations.enums import FINISHED_TASK, RunStatus, StartedBy, TaskStatus
 from orchestrations.models import Run, TaskAttempt, TaskRun
 
@@ -16,9 +17,7 @@ TRIES = 5  # a termination can come between reading and writing; each happens on
 
 def mark_started(job: Job) -> None:
     """Show the task of a job that was just claimed as Processing."""
-    attempt = TaskAttempt.objects.filter(job_id=job.pk).select_related("task_run").first()
-    if attempt is not None and attempt.task_run.status == T.WAITING:
-        move_task(attempt.task_run, T.PROCESSING)
+    move_task_of_job(job.pk, T.WAITING, T.PROCESSING)
 
 
 def mark_child_started(run: Run) -> None:
@@ -34,6 +33,10 @@ def settle_job(job: Job) -> TaskRun | None:
 
     None where the job belongs to no task, or the task had ended.
     """
+    if job.status == JobStatus.SUCCESS and (
+        task := move_task_of_job(job.pk, T.PROCESSING, T.SUCCESS)
+    ):
+        return task
     attempt = TaskAttempt.objects.filter(job_id=job.pk).select_related("task_run").first()
     if attempt is None or attempt.number != attempt.task_run.attempt:
         return None
