@@ -8,6 +8,7 @@ import shutil
 import tempfile
 
 home = tempfile.mkdtemp(prefix="orchestrator-tests-")
+os.mkdir(f"{home}/static")  # noqa: PTH102  # whitenoise warns where it is missing
 atexit.register(shutil.rmtree, home, ignore_errors=True)
 os.environ["ORCHESTRATOR_HOME"] = home
 os.environ.setdefault("SECRET_KEY", "a key for the tests, long enough and nobody's secret")
