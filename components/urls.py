@@ -2,6 +2,46 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
-urlpatterns: list[URLPattern] = []
+from components.views import components, configuration_actions, configurations
+
+configuration_patterns = [
+    path("", configurations.configuration, name="configuration"),
+    path("save/", configurations.configuration_save, name="configuration-save"),
+    path("test/", configurations.configuration_test, name="configuration-test"),
+    path("run/", configuration_actions.configuration_run, name="configuration-run"),
+    path("jobs/", configuration_actions.configuration_jobs, name="configuration-jobs"),
+    path("copy/", configuration_actions.configuration_copy, name="configuration-copy"),
+    path("trash/", configuration_actions.configuration_trash, name="configuration-trash"),
+    path("restore/", configuration_actions.configuration_restore, name="configuration-restore"),
+    path("versions/", configuration_actions.configuration_versions, name="configuration-versions"),
+    path(
+        "versions/compare/",
+        configuration_actions.configuration_compare,
+        name="configuration-compare",
+    ),
+    path(
+        "versions/<int:number>/restore/",
+        configuration_actions.configuration_version_restore,
+        name="configuration-version-restore",
+    ),
+    re_path(
+        r"^(?P<field>name|description)/$",
+        configurations.configuration_text,
+        name="configuration-text",
+    ),
+    re_path(
+        r"^(?P<field>name|description)/shown/$",
+        configurations.configuration_text_shown,
+        name="configuration-text-shown",
+    ),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("components/", components.components, name="components"),
+    path("components/<str:key>/", components.component, name="component"),
+    path("components/<str:key>/new/", components.configuration_new, name="configuration-new"),
+    path("configurations/tables/", components.table_options, name="table-options"),
+    path("configurations/<int:pk>/", include(configuration_patterns)),
+]

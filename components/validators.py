@@ -56,17 +56,25 @@ def parameter_errors(schema: Mapping[str, Any], parameters: Any) -> dict[str, st
     """Return one sentence per wrong field; keys are dotted paths, "" is the whole."""
     errors: dict[str, str] = {}
     for error in Draft202012Validator(dict(schema)).iter_errors(parameters):
-        path, sentence = _explain(error)
-        errors.setdefault(path, sentence)
+        if error.validator == "required":
+            errors |= _missing(error)
+        else:
+            path, sentence = _explain(error)
+            errors.setdefault(path, sentence)
     return errors
+
+
+def _missing(error: SchemaError) -> dict[str, str]:
+    """Return an error for each required field that is not there."""
+    wanted: Any = error.validator_value
+    present = dict(error.instance)
+    place = [str(part) for part in error.absolute_path]
+    return {".".join([*place, name]): "Fill this in." for name in wanted if name not in present}
 
 
 def _explain(error: SchemaError) -> tuple[str, str]:
     path = ".".join(str(p) for p in error.absolute_path)
-    wanted = error.validator_value
-    if error.validator == "required":
-        missing = [name for name in wanted if name not in error.instance]
-        return ".".join(filter(None, [path, missing[0]])), "Fill this in."
+    wanted: Any = error.validator_value
     sentences = {
         "type": f"This must be {_type_words(wanted)}.",
         "enum": f"Choose one of: {_listed(wanted)}.",

@@ -25,8 +25,8 @@ REFERENCE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}\.[a-z]+/[^/]+")
 def uploads_store() -> Store:
     """Return the store of uploads: Storage's address with `-uploads` after it."""
     return open_store(
-        settings.STORAGE_URL.rstrip("/") + "-uploads",
-        cache=Path(settings.HOME, "cache-uploads"),
+        settings.STORAGE_URL + "-uploads",
+        cache=Path(settings.HOME, "cache"),
         cache_bytes=settings.SEGMENT_CACHE_MB * MEGABYTE,
     )
 

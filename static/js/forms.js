@@ -6,6 +6,12 @@ const SELECT = "select[data-enhance]";
 const EDITOR = "textarea[data-editor]";
 const editors = new WeakMap();
 
+// More options than the page holds: asked for by what is typed.
+async function searchOptions(url, words, answer) {
+  const response = await fetch(`${url}?${new URLSearchParams({ q: words })}`).catch(() => null);
+  answer(response?.ok ? (await response.json()).options : []);
+}
+
 function selectOptions(select) {
   const many = select.multiple;
   return {
@@ -18,6 +24,7 @@ function selectOptions(select) {
     placeholder: select.dataset.placeholder || "",
     allowEmptyOption: !many,
     closeAfterSelect: !many,
+    ...(select.dataset.searchUrl && { load: (words, answer) => searchOptions(select.dataset.searchUrl, words, answer) }),
     onItemAdd() {
       this.setTextboxValue("");
       this.refreshOptions(many);
@@ -141,9 +148,10 @@ onContent("form[data-guard]", (form) => {
 });
 document.addEventListener("submit", (event) => saved.delete(event.target));
 document.addEventListener("htmx:afterRequest", (event) => {
-  const form = event.target;
-  if (!form.matches?.("form[data-guard]") || !form.isConnected) return;
-  saved.set(form, event.detail.successful ? contents(form) : "");
+  const form = [event.detail.target, event.target].find((element) => element?.matches?.("form[data-guard]"));
+  if (!form?.isConnected) return;
+  const isSaved = event.detail.successful && !form.querySelector("[data-unsaved]"); // else only redrawn
+  saved.set(form, isSaved ? contents(form) : "");
 });
 addEventListener("beforeunload", (event) => {
   if ([...document.querySelectorAll("form[data-guard]")].some(isDirty)) event.preventDefault();
