@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ class FileCache:
         self.limit = limit
 
     @contextmanager
-    def holding(self, path: str, download: Callable[[Path], None]) -> Iterator[Path]:
+    def holding(self, path: str, download: Callable[[Path], object]) -> Iterator[Path]:
         """Have `path` as a local file while the context lasts; `download` writes a missing one."""
         handle = self._hold(path, download)
         try:
@@ -33,19 +34,20 @@ class FileCache:
         finally:
             os.close(handle)
 
-    def _hold(self, path: str, download: Callable[[Path], None]) -> int:
+    def _hold(self, path: str, download: Callable[[Path], object]) -> int:
         """Return an open handle that keeps the copy from being removed."""
         file = self.folder / path
         while True:
             handle = _open_shared(file)
             if handle is not None:
-                os.utime(handle)
+                now = time.time_ns()  # the kernel's own is only as fine as its ticks
+                os.utime(handle, ns=(now, now))
                 return handle
             with self._lock(f"{zlib.crc32(path.encode()) % DOWNLOADS_AT_ONCE}"):
                 if not file.exists():
                     self._download(file, download)
 
-    def _download(self, file: Path, download: Callable[[Path], None]) -> None:
+    def _download(self, file: Path, download: Callable[[Path], object]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = file.with_name(f"{uuid4().hex}.part")
         try:

@@ -108,7 +108,7 @@ def _write_text(
 ) -> SegmentData:
     return write_segment(
         bench.connection,
-        f"SELECT {lossless.projection(names, columns, types)} FROM {source}",  # noqa: S608
+        lossless.typed_select(source, names, columns, types),
         lossless.columns(columns, types),
         bench.target(),
         bench.store,

@@ -16,7 +16,7 @@ from orchestrator_site.lib.duck import identifier
 # Tried in this order. EMPTY is a column without values so far.
 CANDIDATES = ("BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP")
 EMPTY = "EMPTY"
-SAMPLE_ROWS = 20_000
+SAMPLE_ROWS = 4_000
 MAX_FIELD_BYTES = 1_000_000  # a longer value is refused
 
 # Marks in the messages of DuckDB's error(): what a scan stumbled over.
@@ -29,29 +29,32 @@ _TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{
 
 
 def _cast(text: str, type_: str) -> str:
+    """Return the value of a text, NULL where it has none."""
+    if type_ in (EMPTY, "VARCHAR"):
+        return "NULL"
     return f"{text} = 'true'" if type_ == "BOOLEAN" else f"TRY_CAST({text} AS {type_})"
 
 
-def _fits(text: str, type_: str) -> str:
-    """Return a condition that is true (not just unknown) where `text` is losslessly `type_`."""
-    same = f"CAST(TRY_CAST({text} AS {type_}) AS VARCHAR) = {text}"
-    number = f"TRY_CAST({text} AS DOUBLE)"
-    moment = f"TRY_CAST({text} AS TIMESTAMP)"
+def _fits(text: str, value: str, type_: str) -> str:
+    """Return a condition that is true (not just unknown) where `text` is losslessly `type_`.
+
+    `value` is the expression of what `_cast` makes of it.
+    """
+    same = f"CAST({value} AS VARCHAR) = {text}"
     return {
         "BIGINT": same,
         "DOUBLE": f"((strlen({text}) <= 15 AND regexp_full_match({text}, '{_NUMBER}'))"
-        f" OR {same} OR CAST({number} AS VARCHAR) = {text} || '.0') AND isfinite({number})",
+        f" OR {same} OR CAST({value} AS VARCHAR) = {text} || '.0') AND isfinite({value})",
         "BOOLEAN": f"{text} IN ('true', 'false')",
         "DATE": f"strlen({text}) = 10 AND {same}",
         "TIMESTAMP": f"(strlen({text}) >= 19 AND {same}) OR ("
-        f"regexp_full_match({text}, '{_TIMESTAMP}') AND left(CAST({moment} AS VARCHAR), 19)"
+        f"regexp_full_match({text}, '{_TIMESTAMP}') AND left(CAST({value} AS VARCHAR), 19)"
         f" = replace(left({text}, 19), 'T', ' '))",
     }[type_]
 
 
-def typed(name: str, type_: str) -> str:
-    """Return the expression that turns a text column into `type_`; a misfit raises a mark."""
-    text = identifier(name)
+def _checked(text: str, value: str, type_: str) -> str:
+    """Return the expression of the value; a misfit raises a mark."""
     if type_ == "VARCHAR":
         return (
             f"CASE WHEN strlen({text}) < {MAX_FIELD_BYTES} AND NOT contains({text}, chr(0))"
@@ -61,8 +64,8 @@ def typed(name: str, type_: str) -> str:
     wrong = f"ELSE error('{RETYPE}') END"
     if type_ == EMPTY:
         return f"CASE WHEN {text} IS NULL THEN CAST(NULL AS VARCHAR) {wrong}"
-    fits, cast = _fits(text, type_), _cast(text, type_)
-    return f"CASE WHEN {text} IS NULL THEN NULL WHEN {fits} THEN {cast} {wrong}"
+    fits = _fits(text, value, type_)
+    return f"CASE WHEN {text} IS NULL THEN NULL WHEN {fits} THEN {value} {wrong}"
 
 
 def detect(
@@ -77,7 +80,7 @@ def detect(
     Looks at all rows, or at the first `sample` ones. EMPTY where there is no value.
     """
     tests = [
-        f"count_if({_fits(identifier(name), type_)})"
+        f"count_if({_fits(identifier(name), f'({_cast(identifier(name), type_)})', type_)})"
         for name, types in candidates.items()
         for type_ in types
     ]
@@ -97,12 +100,23 @@ def detect(
     return result
 
 
-def projection(names: Sequence[str], cleaned: Sequence[str], types: Sequence[str]) -> str:
-    """Return the SELECT list that casts each text column and gives it its clean name."""
-    return ", ".join(
-        f"{typed(name, type_)} AS {identifier(clean)}"
-        for name, clean, type_ in zip(names, cleaned, types, strict=True)
-    )
+def typed_select(
+    source: str, names: Sequence[str], cleaned: Sequence[str], types: Sequence[str]
+) -> str:
+    """Return the SELECT that casts each text column of `source` and gives it its clean name.
+
+    A value that is not losslessly of its column's type raises a mark.
+    """
+    given, cast, checked = [], [], []
+    for number, (name, clean, type_) in enumerate(zip(names, cleaned, types, strict=True)):
+        text, value = f"t{number}", f"v{number}"
+        given.append(f"{identifier(name)} AS {text}")
+        cast.append(f"{_cast(text, type_)} AS {value}")
+        checked.append(f"{_checked(text, value, type_)} AS {identifier(clean)}")
+    # Each value is cast once, below the checks: written inside them it would be cast thrice.
+    texts = f"SELECT {', '.join(given)} FROM {source}"  # noqa: S608
+    values = f"SELECT *, {', '.join(cast)} FROM ({texts})"  # noqa: S608
+    return f"SELECT {', '.join(checked)} FROM ({values})"  # noqa: S608
 
 
 def columns(cleaned: Sequence[str], types: Sequence[str]) -> list[Column]:

@@ -95,7 +95,7 @@ def test_it_reads_what_it_was_given(locked: duckdb.DuckDBPyConnection, root: Pat
 def test_it_does_nothing_else(
     locked: duckdb.DuckDBPyConnection, root: Path, statement: str
 ) -> None:
-    python_variable = duckdb.sql("SELECT 'secret' AS s")
+    python_variable = duckdb.connect().execute("SELECT 'secret' AS s")
     before = everything(root)
     with pytest.raises(duckdb.Error):
         locked.execute(statement.format(root=root)).fetchall()
