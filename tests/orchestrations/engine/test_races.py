@@ -126,6 +126,8 @@ def test_runs_of_one_orchestration_go_one_by_one(workers: Workers) -> None:
     spans = list(Run.objects.order_by("pk").values_list("started_at", "ended_at", "status"))
     assert [status for *_, status in spans] == [RunStatus.SUCCESS] * len(runs)
     for (_, ended, _), (began, _, _) in itertools.pairwise(spans):
+        assert ended is not None
+        assert began is not None
         assert ended <= began
     assert Job.objects.count() == 30
 
