@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from orchestrations.views import automate, schedules
+from orchestrations.views import (
+    automate,
+    dashboard,
+    editor,
+    links,
+    orchestrations,
+    running,
+    runs,
+    schedules,
+    search,
+    trash,
+    versions,
+)
 
 urlpatterns: list[URLPattern] = [
     # The Automate button, and schedules
@@ -15,4 +27,34 @@ urlpatterns: list[URLPattern] = [
     path("schedules/<int:pk>/switch/", schedules.schedule_switch, name="schedule-switch"),
     path("schedules/<int:pk>/delete/", schedules.schedule_delete, name="schedule-delete"),
     path("schedules/<int:pk>/slots/", schedules.schedule_slots, name="schedule-slots"),
+    # Orchestrations and runs
+    path("", dashboard.dashboard, name="dashboard"),
+    path("sample/", dashboard.load_sample, name="sample-load"),
+    path("orchestrations/", orchestrations.index, name="orchestrations"),
+    path("orchestrations/new/", editor.new, name="orchestration-new"),
+    path("orchestrations/<int:pk>/", orchestrations.detail, name="orchestration"),
+    path("orchestrations/<int:pk>/details/", orchestrations.details, name="orchestration-details"),
+    path("orchestrations/<int:pk>/tasks/", editor.tasks, name="orchestration-tasks"),
+    path("orchestrations/<int:pk>/runs/", runs.of_orchestration, name="orchestration-runs"),
+    path("orchestrations/<int:pk>/run/", running.start, name="orchestration-run"),
+    path("orchestrations/<int:pk>/enabled/", orchestrations.enabled, name="orchestration-enabled"),
+    path("orchestrations/<int:pk>/copy/", orchestrations.copy, name="orchestration-copy"),
+    path("orchestrations/<int:pk>/trash/", orchestrations.throw_away, name="orchestration-trash"),
+    path("orchestrations/<int:pk>/versions/", versions.index, name="orchestration-versions"),
+    path(
+        "orchestrations/<int:pk>/versions/<int:number>/restore/",
+        versions.restore,
+        name="orchestration-restore",
+    ),
+    path("runs/", runs.index, name="runs"),
+    path("runs/<int:pk>/", runs.detail, name="run"),
+    path("runs/<int:pk>/events/", runs.events, name="run-events"),
+    path("runs/<int:pk>/terminate/", running.terminate, name="run-terminate"),
+    path("configurations/<int:pk>/orchestrations/", links.usage, name="configuration-usage"),
+    path("jobs/<int:pk>/run/", links.run_of_job, name="job-run"),
+    path("trash/", trash.index, name="trash"),
+    path("trash/empty/", trash.empty, name="trash-empty"),
+    path("trash/<str:kind>/<int:pk>/restore/", trash.restore, name="trash-restore"),
+    path("trash/<str:kind>/<int:pk>/purge/", trash.purge, name="trash-purge"),
+    path("search/", search.index, name="search"),
 ]

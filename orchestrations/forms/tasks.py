@@ -61,7 +61,7 @@ class TasksForm:
         self.details = NameForm(posted) if orchestration is None else None
         self.version = orchestration.version if orchestration else 0
         self.error = ""
-        self.is_submitted = False  # errors are shown after Save only
+        self.is_quiet = True  # errors are shown after Save only
         if posted is None:
             self.phases = (
                 [_phase_row(phase) for phase in self.saved["phases"]] if self.saved else []
@@ -100,7 +100,7 @@ class TasksForm:
 
     def save(self, *, user: User) -> Orchestration | None:
         """Save as one version and return the orchestration; None leaves the reasons in the form."""
-        self.is_submitted = True
+        self.is_quiet = False
         if self.details is not None and not self.details.is_valid():
             return None
         try:

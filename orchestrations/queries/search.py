@@ -29,7 +29,7 @@ class Found:
     def count(self) -> int:
         """How many there are in all."""
         kinds = (self.configurations, self.orchestrations, self.tables, self.runs, self.jobs)
-        return sum(len(kind) for kind in kinds)  # type: ignore[arg-type]  # lists of rows, all
+        return sum(len(kind) for kind in kinds)
 
 
 def search(text: str) -> Found:

@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Q, Subquery
 
 from orchestrations.models import Orchestration, Schedule, Slot
 from orchestrations.queries.schedules import next_run_of, words
+from orchestrator_site.lib import cron as crons
 
 RECENT = 5
 
@@ -31,7 +32,14 @@ def schedule_lines(orchestration: Orchestration) -> list[ScheduleLine]:
     """Return an orchestration's schedules, oldest first; three queries, however many there are."""
     schedules = list(orchestration.schedules.filter(deleted_at=None).order_by("pk"))
     recent = recent_slots(schedules)
-    return [ScheduleLine(s, words(s), next_run_of(s), recent.get(s.pk, [])) for s in schedules]
+    return [ScheduleLine(s, words(s), _next_run(s), recent.get(s.pk, [])) for s in schedules]
+
+
+def _next_run(schedule: Schedule) -> datetime | None:
+    try:
+        return next_run_of(schedule)
+    except crons.CronError:  # what cannot be read does not run; its line says so in other words
+        return None
 
 
 def recent_slots(schedules: Sequence[Schedule], n: int = RECENT) -> dict[int, list[Slot]]:

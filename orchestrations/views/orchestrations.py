@@ -53,6 +53,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "orchestration": orchestration,
         "row": orchestration_rows([orchestration])[0],
+        "tasks": queries.tasks_of(orchestration),
         "versions": queries.versions_of(orchestration)[:VERSIONS_SHOWN],
         "parents": queries.orchestrations_above(orchestration),
         "last_runs": runs.last_runs(orchestration),

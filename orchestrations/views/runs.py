@@ -80,13 +80,16 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
     if same := unchanged(request, now):
         return same
     tab = "log" if request.GET.get("tab") == "log" else "tasks"
+    seen = queries.run_events(found.run, limit=EVENTS) if tab == "log" else []
     context = {
         "detail": found,
         "run": found.run,
         "failed": [row for phase in found.phases for row in phase.tasks if _failed(row)],
         "history": queries.list_runs(found.run.orchestration, limit=HISTORY).runs,
         "tab": tab,
-        "events": queries.run_events(found.run, limit=EVENTS) if tab == "log" else [],
+        "events": seen,
+        "last": seen[-1].pk if seen else 0,
+        "more": len(seen) == EVENTS,
         "mark": now,
         "pause": 2 if found.task_count <= MANY_TASKS else 5,
     }
