@@ -321,7 +321,7 @@ class ScheduleForm(TimingForm):
         posted: QueryDict,
         *,
         orchestration: Orchestration,
-        schedule: Schedule | None,
+        schedule: Schedule | None = None,
         **o: Any,
     ) -> None:
         super().__init__(posted, **o)
