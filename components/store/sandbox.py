@@ -34,6 +34,7 @@ def connect(
         }
     )
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # it would be drawn into the job's log
     return connection
 
 
