@@ -92,7 +92,7 @@ def output_name(source: dict[str, Any]) -> str:
 
 def _query(database: Database, source: dict[str, Any]) -> str:
     """Return the SELECT of a source."""
-    query = str(source.get("query") or "").strip().rstrip(";").strip()
+    query = str(source.get("query") or "").strip().rstrip("; \t\r\n")
     if query and source.get("table"):
         raise RunnerError("Give a table or a query, not both.", permanent=True)
     if query:

@@ -87,12 +87,16 @@ DATE_TEXTS: Readings = (
     _shaped("TIMESTAMP", f"{DATE_SHAPE}[ T]{TIME_SHAPE}"),
     TEXT,
 )
+# Beyond 2**53 a whole number may have no double of its own.
 EXACT_FLOATS: Readings = (
-    _cast("DOUBLE", "(contains({0}, '.') OR abs(TRY_CAST({0} AS DOUBLE)) <= 9007199254740992)"),
+    _cast(
+        "DOUBLE",
+        r"(NOT regexp_full_match({0}, '-?\d+') OR abs(TRY_CAST({0} AS DOUBLE)) < 9007199254740992)",
+    ),
     TEXT,
 )
 # Numbers of any length: stable types first, so that the next load brings the same one.
-NUMBERS: Readings = (_decimal(38, 9), _decimal(38, 18), TEXT)
+NUMBERS: Readings = (_decimal(38, 9), _decimal(38, 18), _decimal(38, 24), TEXT)
 
 
 def decimals(precision: int | None, scale: int | None) -> Readings:
@@ -129,7 +133,7 @@ def choose(
 ) -> list[Reading]:
     """Return the reading of each column that fits all its values."""
     tests = [
-        f"coalesce(bool_and({reading.test(f'c{number}')}), true)"
+        f"coalesce(bool_and({reading.test(f'c{number}')}) FILTER (c{number} IS NOT NULL), true)"
         for number, column in enumerate(columns)
         for reading in column.readings[:-1]
     ]
