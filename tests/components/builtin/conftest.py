@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
+import psycopg
+import pymysql
 import pytest
 
 from components.builtin.contract import Column, InputTable
@@ -142,3 +147,82 @@ def table(tmp_path: Path) -> Callable[[str, str], InputTable]:
         return InputTable(f"in.c-test.{alias}", alias, columns, sql, paths=(str(file),))
 
     return make
+
+
+@dataclass
+class People:
+    """A database of somebody: how a component connects to it, and a way to look inside."""
+
+    parameters: dict[str, Any]
+    execute: Callable[..., list[tuple[Any, ...]]]
+
+    @property
+    def kind(self) -> str:
+        """Which database it is."""
+        return str(self.parameters["type"])
+
+
+@pytest.fixture
+def postgresql() -> Iterator[People]:
+    name = f"people_{uuid4().hex[:12]}"
+    server = "host=127.0.0.1 user=postgres dbname="
+    with psycopg.connect(f"{server}postgres", autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        try:
+            with psycopg.connect(f"{server}{name}", autocommit=True) as connection:
+
+                def execute(sql: str) -> list[tuple[Any, ...]]:
+                    done = connection.execute(sql)
+                    return done.fetchall() if done.description else []
+
+                where = {"host": "127.0.0.1", "user": "postgres", "database": name}
+                yield People({"type": "postgresql", **where}, execute)
+        finally:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def mysql() -> Iterator[People]:
+    name = f"people_{uuid4().hex[:12]}"
+    with (
+        pymysql.connect(host="127.0.0.1", user="root", autocommit=True) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SET time_zone = '+00:00'")
+        cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        cursor.execute(f"USE {name}")
+        try:
+
+            def execute(sql: str) -> list[tuple[Any, ...]]:
+                cursor.execute(sql)
+                return list(cursor.fetchall())
+
+            where = {"host": "127.0.0.1", "user": "root", "database": name}
+            yield People({"type": "mysql", **where}, execute)
+        finally:
+            cursor.execute(f"DROP DATABASE {name}")
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[People]:
+    (tmp_path / "files").mkdir(exist_ok=True)
+    connection = sqlite3.connect(tmp_path / "files" / "people.db", isolation_level=None)
+    with closing(connection):
+
+        def execute(sql: str) -> list[tuple[Any, ...]]:
+            return connection.execute(sql).fetchall()
+
+        yield People({"type": "sqlite", "database": "people.db"}, execute)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("postgresql", marks=pytest.mark.postgres),
+        pytest.param("mysql", marks=pytest.mark.mariadb),
+        "sqlite",
+    ]
+)
+def people(request: pytest.FixtureRequest) -> People:
+    """Each of the databases in turn."""
+    found: People = request.getfixturevalue(request.param)
+    return found
