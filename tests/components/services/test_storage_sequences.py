@@ -137,7 +137,7 @@ def test_two_writers_of_one_table_lose_and_double_nothing() -> None:
     current = Table.objects.select_related("current").get(key=KEY).current
     assert current is not None
     assert current.number == 13
-    found: dict[str, str] = dict(rows_of(current))  # type: ignore[arg-type]
+    found: dict[str, str] = dict(rows_of(current))
     assert sorted(found) == sorted(["1", *(str(n + i) for n in (100, 200) for i in range(6))])
     assert found["1"] in {"a5", "b5"}
 
