@@ -9,6 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponseBase
+
+API = "/api/v1/"
 
 VIEW = "components.view_project"
 OPERATE = "components.operate_project"
@@ -25,3 +29,19 @@ def requires(permission: str) -> Callable[[Callable[..., Any]], Callable[..., An
     (That one is logged in at all is seen to by Django's LoginRequiredMiddleware.)
     """
     return permission_required(permission, raise_exception=True)
+
+
+class PagesNeedLoginMiddleware(LoginRequiredMiddleware):
+    """Send people who are not logged in to log in; the API answers 401 by itself."""
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> HttpResponseBase | None:
+        """Let calls of the API pass."""
+        if request.path.startswith(API):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)

@@ -24,7 +24,10 @@ def ring(task: Task[Any, Any], *ids: int, countdown: float | None = None) -> Non
 
 def _send(task: Task[Any, Any], ids: tuple[int, ...], countdown: float | None) -> None:
     try:
-        task.apply_async(ids, countdown=countdown)
+        if countdown is None:
+            task.apply_async(ids)  # a countdown of 0 would go through the worker's timer
+        else:
+            task.apply_async(ids, countdown=countdown)
     except (OperationalError, OSError) as error:
         logger.warning("The broker cannot be reached (%s); %s%s waits.", error, task.name, ids)
 

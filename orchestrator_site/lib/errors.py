@@ -12,6 +12,12 @@ from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+# Answers of Django to calls of the API that never reached a call of ours.
+UNSAID = {
+    403: ("forbidden", "The request was refused: its CSRF token is missing or wrong."),
+    404: ("not_found", "There is no such call; /api/v1/docs lists them all."),
+    405: ("method_not_allowed", "This address does not take this method."),
+}
 # Django answers these itself, with the pages 400, 403 and 404.
 EXPECTED = (Http404, PermissionDenied, SuspiciousOperation, BadRequest)
 
@@ -23,6 +29,11 @@ def new_reference() -> str:
     return "".join(secrets.choice("23456789ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(8))
 
 
+def _as_json(code: str, message: str, status: int) -> JsonResponse:
+    body = {"error": {"code": code, "message": message, "fields": {}}}
+    return JsonResponse(body, status=status)
+
+
 class ErrorReferenceMiddleware:
     """Answer an unexpected exception with a reference that stands in the log beside it."""
 
@@ -30,7 +41,12 @@ class ErrorReferenceMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        """Answer, calls of the API always in JSON."""
+        answer = self.get_response(request)
+        is_json = answer.get("Content-Type", "").startswith("application/json")
+        if request.path.startswith("/api/") and answer.status_code in UNSAID and not is_json:
+            return _as_json(*UNSAID[answer.status_code], answer.status_code)
+        return answer
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Log and answer 500; leave what Django answers, and everything while debugging."""
@@ -43,9 +59,7 @@ class ErrorReferenceMiddleware:
         )
         if request.path.startswith("/api/"):
             message = f"Something went wrong on our side. Reference: {reference}."
-            answer: HttpResponse = JsonResponse(
-                {"error": {"code": "internal", "message": message, "fields": {}}}, status=500
-            )
+            answer: HttpResponse = _as_json("internal", message, 500)
         else:
             answer = render(request, "500.html", {"reference": reference}, status=500)
         answer["X-Error-Reference"] = reference

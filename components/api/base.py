@@ -1,0 +1,229 @@
+"""What every call shares: who may call, how errors look, pages, keys against doubled work."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeVar
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI, Query, Schema
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.security import HttpBearer, SessionAuth
+
+from components.enums import TokenScope
+from components.exceptions import (
+    ComponentsError,
+    EditConflict,
+    InvalidConfiguration,
+    NotAllowed,
+    StorageError,
+)
+from components.services.idempotency import Answer, once
+from components.services.tokens import authenticate
+from orchestrator_site.lib.access import EDIT, OPERATE, VIEW
+
+M = TypeVar("M", bound=Model)
+SCOPE_OF = {VIEW: TokenScope.READ, OPERATE: TokenScope.RUN, EDIT: TokenScope.WRITE}
+CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    422: "invalid",
+    429: "too_many_requests",
+}
+MAX_KEY = 200
+
+
+class ErrorDetail(Schema):
+    """What is wrong: a code for programs, a sentence for people, a sentence for each field."""
+
+    code: str
+    message: str
+    fields: dict[str, str]
+
+
+class ErrorOut(Schema):
+    """The body of every answer from 400 up."""
+
+    error: ErrorDetail
+
+
+ERRORS: dict[int, Any] = dict.fromkeys((401, 403, 404, 409, 422), ErrorOut)
+
+
+class TokenAuth(HttpBearer):
+    """`Authorization: Bearer …`: the token's scope and its user's role must both allow the call."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__()
+        self.permission = permission
+
+    def authenticate(self, request: HttpRequest, token: str) -> User | None:
+        """Return the user of a good token; raises PermissionDenied where it may not do this."""
+        found = authenticate(token)
+        if found is None:
+            return None
+        order = TokenScope.values
+        if order.index(found.scope) < order.index(SCOPE_OF[self.permission]):
+            raise PermissionDenied(
+                f"This token has the scope “{found.scope}”; "
+                f"this call needs “{SCOPE_OF[self.permission]}”."
+            )
+        request.user = found.user
+        return allowed(found.user, self.permission)
+
+
+class BrowserAuth(SessionAuth):
+    """The session of somebody who is logged in, with Django's check against forged requests."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(csrf=True)
+        self.permission = permission
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> User | None:  # noqa: ARG002  # ninja's signature
+        """Return the user of the session; raises PermissionDenied where they may not do this."""
+        user = request.user
+        return allowed(user, self.permission) if isinstance(user, User) else None
+
+
+def allowed(user: User, permission: str) -> User:
+    """Return the user, or raise PermissionDenied where their role lacks the permission."""
+    if not user.has_perm(permission):
+        raise PermissionDenied("Your role does not allow this.")
+    return user
+
+
+def needs(permission: str) -> list[Any]:
+    """Return the guards of a call: a token or a session that has the permission."""
+    return [TokenAuth(permission), BrowserAuth(permission)]
+
+
+def user_of(request: HttpRequest) -> User:
+    """Return who calls; the guards have seen to it that somebody does."""
+    assert isinstance(request.user, User)  # noqa: S101  # for the type checker
+    return request.user
+
+
+class PageQuery(Schema):
+    """One page of a list."""
+
+    limit: Annotated[int, Query(ge=1, le=200, description="Rows, 1 to 200.")] = 50
+    after: Annotated[int | None, Query(description="`next` of the page before.")] = None
+
+
+def newest_first(rows: QuerySet[M], page: PageQuery) -> dict[str, Any]:
+    """Return one page of rows by falling id, and the id that asks for the next one."""
+    found = list(
+        (rows.filter(pk__lt=page.after) if page.after else rows).order_by("-pk")[: page.limit + 1]
+    )
+    return {"items": found[: page.limit], "next": _next(found, page)}
+
+
+def oldest_first(rows: QuerySet[M], page: PageQuery) -> dict[str, Any]:
+    """Return one page of rows by rising id, and the id that asks for the next one."""
+    found = list(
+        (rows.filter(pk__gt=page.after) if page.after else rows).order_by("pk")[: page.limit + 1]
+    )
+    return {"items": found[: page.limit], "next": _next(found, page)}
+
+
+def _next(found: list[Any], page: PageQuery) -> int | None:
+    return found[page.limit - 1].pk if len(found) > page.limit else None
+
+
+def idempotent(
+    request: HttpRequest, status: int, work: Callable[[], Any], out: type[Schema]
+) -> HttpResponse:
+    """Do the work once for each Idempotency-Key; answer with its result as `out` shows it."""
+
+    def answer() -> Answer:
+        return out.from_orm(work()).model_dump(mode="json")
+
+    key = request.headers.get("Idempotency-Key", "")
+    if not key:
+        return JsonResponse(answer(), status=status)
+    if len(key) > MAX_KEY:
+        raise HttpError(422, f"An Idempotency-Key has at most {MAX_KEY} characters.")
+    asked = f"{request.method} {request.path}\n".encode() + request.body
+    digest = hashlib.sha256(asked).hexdigest()
+    done = once(user_of(request), key=key, request=digest, work=answer)
+    return JsonResponse(done, status=status)
+
+
+def install(api: NinjaAPI, kinds: Iterable[tuple[type[Exception], int]] = ()) -> None:
+    """Make the API answer all errors alike; `kinds` are the upper app's, most special first."""
+    own = (
+        (InvalidConfiguration, 422),
+        (StorageError, 422),
+        (EditConflict, 409),
+        (NotAllowed, 409),
+        (ComponentsError, 422),
+    )
+    for kind, status in (*own, *kinds):
+        api.add_exception_handler(kind, _answering(api, status))
+    api.add_exception_handler(AuthenticationError, _unauthorized(api))
+    api.add_exception_handler(PermissionDenied, _answering(api, 403))
+    api.add_exception_handler(HttpError, _http_error(api))
+    api.add_exception_handler(Http404, _not_found(api))
+    api.add_exception_handler(ValidationError, _validation_error(api))
+
+
+def error(
+    api: NinjaAPI, request: HttpRequest, status: int, message: str, fields: Any = None
+) -> HttpResponse:
+    """Return an error in the one form that all have."""
+    code = CODES.get(status, "error")
+    body = {"error": {"code": code, "message": message, "fields": fields or {}}}
+    return api.create_response(request, body, status=status)
+
+
+Handler = Callable[[HttpRequest, Any], HttpResponse]
+
+
+def _answering(api: NinjaAPI, status: int) -> Handler:
+    def handle(request: HttpRequest, exc: Any) -> HttpResponse:
+        return error(api, request, status, str(exc), getattr(exc, "fields", None))
+
+    return handle
+
+
+def _unauthorized(api: NinjaAPI) -> Handler:
+    def handle(request: HttpRequest, exc: AuthenticationError) -> HttpResponse:
+        message = "Send a valid token: Authorization: Bearer …"
+        answer = error(api, request, 401, message)
+        answer["WWW-Authenticate"] = "Bearer"
+        return answer
+
+    return handle
+
+
+def _http_error(api: NinjaAPI) -> Handler:
+    def handle(request: HttpRequest, exc: HttpError) -> HttpResponse:
+        return error(api, request, exc.status_code, exc.message)
+
+    return handle
+
+
+def _not_found(api: NinjaAPI) -> Handler:
+    def handle(request: HttpRequest, exc: Http404) -> HttpResponse:
+        return error(api, request, 404, "There is nothing with this id.")
+
+    return handle
+
+
+def _validation_error(api: NinjaAPI) -> Handler:
+    def handle(request: HttpRequest, exc: ValidationError) -> HttpResponse:
+        fields = {
+            ".".join(str(p) for p in row["loc"][1:] if p not in {"data", "body"}): row["msg"]
+            for row in exc.errors
+        }
+        return error(api, request, 422, "The request is not valid.", fields)
+
+    return handle

@@ -1,0 +1,159 @@
+"""Jobs: what ran and how it went."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from ninja import Query, Router, Schema, Status
+from pydantic import ConfigDict
+
+from components.api.base import ERRORS, PageQuery, needs, newest_first, user_of
+from components.enums import JobStatus, LogLevel
+from components.models import Job, JobLog
+from components.services.jobs import terminate_job
+from orchestrator_site.lib.access import OPERATE, VIEW
+from orchestrator_site.lib.secrets import hide_tree
+
+router = Router(tags=["Jobs"])
+
+
+class TableLoad(Schema):
+    """A table that a job read or wrote."""
+
+    model_config = ConfigDict(extra="allow")
+    table: str
+    rows: int | None = None
+    bytes: int | None = None
+
+
+class JobOut(Schema):
+    """One execution of one configuration."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": 501,
+                "component": "ex-http",
+                "configuration": 12,
+                "configuration_name": "Orders",
+                "configuration_version": 3,
+                "status": "success",
+                "origin": "api",
+                "created_by": "ann",
+                "created_at": "2026-11-22T18:00:00Z",
+                "started_at": "2026-11-22T18:00:00Z",
+                "ended_at": "2026-11-22T18:00:02Z",
+                "tables_out": [{"table": "in.c-shop.orders", "rows": 100, "bytes": 2048}],
+            }
+        }
+    )
+    id: int
+    component: str
+    configuration: int | None
+    configuration_name: str
+    configuration_version: int
+    status: JobStatus
+    waiting_for: str
+    origin: str
+    created_by: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: str
+    error_type: str
+    error_reference: str
+    parameters: dict[str, Any]
+    result: dict[str, Any]
+    tables_in: list[TableLoad]
+    tables_out: list[TableLoad]
+    peak_memory: int | None
+
+    @staticmethod
+    def resolve_component(job: Job) -> str:
+        return job.component.key
+
+    @staticmethod
+    def resolve_configuration(job: Job) -> int | None:
+        return job.configuration_id
+
+    @staticmethod
+    def resolve_created_by(job: Job) -> str | None:
+        return job.created_by.get_username() if job.created_by else None
+
+    @staticmethod
+    def resolve_parameters(job: Job) -> dict[str, Any]:
+        return dict(hide_tree(job.parameters))
+
+
+class JobPage(Schema):
+    """Jobs, newest first."""
+
+    items: list[JobOut]
+    next: int | None
+
+
+class LogLineOut(Schema):
+    """One line of a job's log."""
+
+    seq: int
+    at: datetime
+    level: LogLevel
+    message: str
+
+
+class LogPage(Schema):
+    """Log lines in order; `next` is the number to go on after, also while the job still runs."""
+
+    items: list[LogLineOut]
+    next: int
+
+
+class JobQuery(PageQuery):
+    """Which jobs are wanted."""
+
+    status: JobStatus | None = None
+    component: str | None = None
+    configuration: int | None = None
+
+
+def jobs() -> QuerySet[Job]:
+    """All jobs with what their answers need."""
+    return Job.objects.select_related("component", "created_by")
+
+
+@router.get("/jobs", response={200: JobPage, **ERRORS}, auth=needs(VIEW))
+def list_jobs(request: HttpRequest, query: Query[JobQuery]) -> dict[str, Any]:
+    """List jobs, newest first."""
+    wanted = {
+        "status": query.status,
+        "component__key": query.component,
+        "configuration": query.configuration,
+    }
+    rows = jobs().filter(**{name: value for name, value in wanted.items() if value is not None})
+    return newest_first(rows, query)
+
+
+@router.get("/jobs/{int:pk}", response={200: JobOut, **ERRORS}, auth=needs(VIEW))
+def get_job(request: HttpRequest, pk: int) -> Job:
+    """Show one job."""
+    return get_object_or_404(jobs(), pk=pk)
+
+
+@router.get("/jobs/{int:pk}/log", response={200: LogPage, **ERRORS}, auth=needs(VIEW))
+def get_log(request: HttpRequest, pk: int, query: Query[PageQuery]) -> dict[str, Any]:
+    """Show log lines after a number."""
+    job = get_object_or_404(Job, pk=pk)
+    after = query.after or 0
+    lines: list[JobLog] = list(job.log.filter(seq__gt=after)[: query.limit])
+    return {"items": lines, "next": lines[-1].seq if lines else after}
+
+
+@router.post("/jobs/{int:pk}/terminate", response={202: JobOut, **ERRORS}, auth=needs(OPERATE))
+def terminate(request: HttpRequest, pk: int) -> Status[Job]:
+    """End a job: a queued one at once, a running one within seconds."""
+    terminate_job(get_object_or_404(Job, pk=pk), user=user_of(request))
+    return Status(202, jobs().get(pk=pk))

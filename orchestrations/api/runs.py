@@ -1,0 +1,180 @@
+"""Runs: what happened when an orchestration was executed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from ninja import Query, Router, Schema, Status
+from pydantic import ConfigDict, JsonValue
+
+from components.api.base import ERRORS, PageQuery, idempotent, needs, newest_first, user_of
+from orchestrations.api.orchestrations import existing
+from orchestrations.enums import RunStatus, StartedBy, TaskStatus
+from orchestrations.models import Run
+from orchestrations.queries.runs import TaskRow, run_detail
+from orchestrations.services.runs import start_run, terminate_run
+from orchestrator_site.lib.access import OPERATE, VIEW
+
+router = Router(tags=["Runs"])
+EXAMPLE: dict[str, JsonValue] = {
+    "id": 90,
+    "orchestration": 7,
+    "version": 3,
+    "status": "success",
+    "started_by": "schedule",
+    "schedule": 4,
+    "scheduled_for": "2026-11-22T06:00:00Z",
+    "created_at": "2026-11-22T06:00:00Z",
+    "started_at": "2026-11-22T06:00:00Z",
+    "ended_at": "2026-11-22T06:01:14Z",
+}
+
+
+class RunIn(Schema):
+    """Which tasks to run, by key, and variables; nothing means all active tasks."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"tasks": None}})
+    tasks: list[str] | None = None
+    variables: dict[str, Any] | None = None
+
+
+class RunOut(Schema):
+    """One execution of an orchestration."""
+
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
+    id: int
+    orchestration: int
+    version: int
+    status: RunStatus
+    reason: str
+    started_by: StartedBy
+    created_by: str | None
+    schedule: int | None
+    scheduled_for: datetime | None
+    retry_of: int | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @staticmethod
+    def resolve_orchestration(run: Run) -> int:
+        return run.orchestration_id
+
+    @staticmethod
+    def resolve_version(run: Run) -> int:
+        return run.version.number
+
+    @staticmethod
+    def resolve_created_by(run: Run) -> str | None:
+        return run.created_by.get_username() if run.created_by else None
+
+    @staticmethod
+    def resolve_schedule(run: Run) -> int | None:
+        return run.schedule_id
+
+    @staticmethod
+    def resolve_retry_of(run: Run) -> int | None:
+        return run.retry_of_id
+
+
+class RunPage(Schema):
+    """Runs, newest first."""
+
+    items: list[RunOut]
+    next: int | None
+
+
+class TaskOut(Schema):
+    """One task of a run; `jobs` are its attempts, oldest first."""
+
+    key: str
+    name: str
+    phase: str
+    status: TaskStatus
+    reason: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    jobs: list[int]
+    run: int | None
+
+
+def _task(row: TaskRow) -> dict[str, Any]:
+    task = row.task
+    return {
+        "key": task.key,
+        "name": task.name,
+        "phase": task.phase_name,
+        "status": task.status,
+        "reason": row.reason,
+        "started_at": task.started_at,
+        "ended_at": task.ended_at,
+        "jobs": [attempt.job.pk for attempt in row.attempts],
+        "run": task.child_id,
+    }
+
+
+class RunDetailOut(RunOut):
+    """A run with its tasks, in order of their phases."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {**EXAMPLE, "tasks": []}})
+    tasks: list[TaskOut]
+
+    @staticmethod
+    def resolve_tasks(run: Run) -> list[dict[str, Any]]:
+        detail = run_detail(run.pk)
+        phases = detail.phases if detail else []
+        return [_task(row) for phase in phases for row in phase.tasks]
+
+
+class RunQuery(PageQuery):
+    """Which runs are wanted."""
+
+    status: RunStatus | None = None
+
+
+def runs() -> QuerySet[Run]:
+    """All runs with what their answers need."""
+    return Run.objects.select_related("version", "created_by")
+
+
+@router.get("/orchestrations/{int:pk}/runs", response={200: RunPage, **ERRORS}, auth=needs(VIEW))
+def list_runs(request: HttpRequest, pk: int, query: Query[RunQuery]) -> dict[str, Any]:
+    """List an orchestration's runs, newest first."""
+    rows = runs().filter(orchestration=get_object_or_404(existing(), pk=pk))
+    return newest_first(rows.filter(status=query.status) if query.status else rows, query)
+
+
+@router.post("/orchestrations/{int:pk}/runs", response={202: RunOut, **ERRORS}, auth=needs(OPERATE))
+def run_orchestration(request: HttpRequest, pk: int, body: RunIn | None = None) -> HttpResponse:
+    """Run an orchestration; honours Idempotency-Key."""
+    orchestration = get_object_or_404(existing(), pk=pk)
+    asked = body or RunIn()
+    return idempotent(
+        request,
+        202,
+        lambda: start_run(
+            orchestration,
+            started_by=StartedBy.API,
+            user=user_of(request),
+            variables=asked.variables,
+            selected=asked.tasks,
+        ),
+        RunOut,
+    )
+
+
+@router.get("/runs/{int:pk}", response={200: RunDetailOut, **ERRORS}, auth=needs(VIEW))
+def get_run(request: HttpRequest, pk: int) -> Run:
+    """Show one run with its tasks."""
+    return get_object_or_404(runs(), pk=pk)
+
+
+@router.post("/runs/{int:pk}/terminate", response={202: RunOut, **ERRORS}, auth=needs(OPERATE))
+def terminate(request: HttpRequest, pk: int) -> Status[Run]:
+    """Stop a run with all its jobs."""
+    terminate_run(get_object_or_404(Run, pk=pk), user=user_of(request))
+    return Status(202, runs().get(pk=pk))

@@ -1,0 +1,211 @@
+"""Schedules, what became of their due moments, and what an expression would do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from ninja import Query, Router, Schema, Status
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
+
+from components.api.base import ERRORS, needs, user_of
+from orchestrations.api.orchestrations import existing
+from orchestrations.enums import Misfire, Overlap, SlotOutcome
+from orchestrations.models import Schedule, Slot
+from orchestrations.queries.schedules import active_schedules, slots_of, words
+from orchestrations.scheduling.preview import Preview, preview
+from orchestrations.services import schedules as service
+from orchestrator_site.lib.access import EDIT, VIEW
+
+router = Router(tags=["Schedules"])
+EXAMPLE: dict[str, JsonValue] = {
+    "name": "Mornings",
+    "cron": "0 6 * * 1-5",
+    "timezone": "Europe/Prague",
+}
+
+
+class ScheduleIn(Schema):
+    """A new schedule."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE})
+    cron: str
+    timezone: str = "UTC"
+    name: str = ""
+    is_enabled: bool = True
+    overlap: Overlap = Overlap.QUEUE_ONE
+    misfire: Misfire = Misfire.LAST
+    misfire_limit: Annotated[int, Field(ge=1, le=1000)] = 10
+    valid_from: AwareDatetime | None = None
+    valid_to: AwareDatetime | None = None
+    paused_until: AwareDatetime | None = None
+    variables: dict[str, Any] = {}
+
+
+class SchedulePatch(Schema):
+    """What is to change; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"is_enabled": False}})
+    cron: str | None = None
+    timezone: str | None = None
+    name: str | None = None
+    is_enabled: bool | None = None
+    overlap: Overlap | None = None
+    misfire: Misfire | None = None
+    misfire_limit: Annotated[int, Field(ge=1, le=1000)] | None = None
+    valid_from: AwareDatetime | None = None
+    valid_to: AwareDatetime | None = None
+    paused_until: AwareDatetime | None = None
+    variables: dict[str, Any] | None = None
+
+
+class ScheduleOut(Schema):
+    """A schedule, also in words; `next_fire_at` is None where nothing is due any more."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"id": 4, **EXAMPLE, "next_fire_at": "2026-11-23T05:00:00Z"}}
+    )
+    id: int
+    orchestration: int
+    name: str
+    cron: str
+    timezone: str
+    words: str
+    is_enabled: bool
+    overlap: Overlap
+    misfire: Misfire
+    misfire_limit: int
+    valid_from: datetime | None
+    valid_to: datetime | None
+    paused_until: datetime | None
+    variables: dict[str, Any]
+    next_fire_at: datetime | None
+
+    @staticmethod
+    def resolve_orchestration(schedule: Schedule) -> int:
+        return schedule.orchestration_id
+
+    @staticmethod
+    def resolve_words(schedule: Schedule) -> str:
+        return words(schedule)
+
+
+class SlotOut(Schema):
+    """One due moment and what became of it."""
+
+    due_at: datetime
+    outcome: SlotOutcome
+    reason: str
+    run: int | None
+    decided_at: datetime
+
+    @staticmethod
+    def resolve_run(slot: Slot) -> int | None:
+        return slot.run_id
+
+
+class SlotPage(Schema):
+    """Due moments, latest first; send `next` as `after` for the ones before."""
+
+    items: list[SlotOut]
+    next: datetime | None
+
+
+class SlotQuery(Schema):
+    """Which due moments are wanted."""
+
+    limit: Annotated[int, Query(ge=1, le=200)] = 50
+    after: AwareDatetime | None = None
+
+
+class PreviewIn(Schema):
+    """An expression to try: the next `n` moments after `after`, or after now."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"cron": "30 2 * * *", "timezone": "Europe/Prague", "n": 3}},
+    )
+    cron: str
+    timezone: str = "UTC"
+    n: Annotated[int, Field(ge=1, le=100)] = 5
+    after: AwareDatetime | None = None
+
+
+class Occurrence(Schema):
+    """One moment, in UTC and in the schedule's zone, and what a clock change does to it."""
+
+    at: datetime
+    local: datetime
+    kind: Literal["normal", "gap", "fold"]
+    note: str | None
+
+
+class PreviewOut(Schema):
+    """A schedule in words and its next moments."""
+
+    words: str
+    occurrences: list[Occurrence]
+
+
+@router.get(
+    "/orchestrations/{int:pk}/schedules",
+    response={200: list[ScheduleOut], **ERRORS},
+    auth=needs(VIEW),
+)
+def list_schedules(request: HttpRequest, pk: int) -> QuerySet[Schedule]:
+    """List an orchestration's schedules."""
+    return active_schedules().filter(orchestration=get_object_or_404(existing(), pk=pk))
+
+
+@router.post(
+    "/orchestrations/{int:pk}/schedules",
+    response={201: ScheduleOut, **ERRORS},
+    auth=needs(EDIT),
+)
+def create_schedule(request: HttpRequest, pk: int, body: ScheduleIn) -> Status[Schedule]:
+    """Give an orchestration another schedule."""
+    content = body.dict()
+    enabled = content.pop("is_enabled")
+    orchestration = get_object_or_404(existing(), pk=pk)
+    return Status(
+        201,
+        service.create_schedule(orchestration, user=user_of(request), enabled=enabled, **content),
+    )
+
+
+@router.patch("/schedules/{int:pk}", response={200: ScheduleOut, **ERRORS}, auth=needs(EDIT))
+def change_schedule(request: HttpRequest, pk: int, body: SchedulePatch) -> Schedule:
+    """Change a schedule, or switch it on or off."""
+    schedule = get_object_or_404(active_schedules(), pk=pk)
+    content = body.dict(exclude_unset=True)
+    enabled = content.pop("is_enabled", None)
+    if content:
+        schedule = service.update_schedule(schedule, **content)
+    if enabled is not None:
+        schedule = service.set_enabled(schedule, enabled=enabled)
+    return schedule
+
+
+@router.delete("/schedules/{int:pk}", response={204: None, **ERRORS}, auth=needs(EDIT))
+def delete_schedule(request: HttpRequest, pk: int) -> Status[None]:
+    """Remove a schedule; what became of its due moments stays."""
+    service.delete_schedule(get_object_or_404(active_schedules(), pk=pk))
+    return Status(204, None)
+
+
+@router.get("/schedules/{int:pk}/slots", response={200: SlotPage, **ERRORS}, auth=needs(VIEW))
+def list_slots(request: HttpRequest, pk: int, query: Query[SlotQuery]) -> dict[str, Any]:
+    """List what became of each due moment, latest first."""
+    schedule = get_object_or_404(Schedule, pk=pk)
+    found = slots_of(schedule, limit=query.limit + 1, before=query.after)
+    more = len(found) > query.limit
+    return {"items": found[: query.limit], "next": found[query.limit - 1].due_at if more else None}
+
+
+@router.post("/schedules/preview", response={200: PreviewOut, **ERRORS}, auth=needs(VIEW))
+def preview_schedule(request: HttpRequest, body: PreviewIn) -> Preview:
+    """Say when an expression would fire, by the function that the scheduler itself uses."""
+    return preview(body.cron, body.timezone, n=body.n, after=body.after)

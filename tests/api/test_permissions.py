@@ -1,0 +1,107 @@
+"""Every call of the API: who may make it. A call without a row in the table fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from components.enums import TokenScope
+from components.services.tokens import create_token
+from orchestrator_site.api import api
+from tests.builders import make_user
+
+READ, RUN, WRITE = TokenScope.READ, TokenScope.RUN, TokenScope.WRITE
+CALLS = {
+    ("GET", "/components"): READ,
+    ("GET", "/configurations"): READ,
+    ("POST", "/configurations"): WRITE,
+    ("GET", "/configurations/{pk}"): READ,
+    ("PATCH", "/configurations/{pk}"): WRITE,
+    ("DELETE", "/configurations/{pk}"): WRITE,
+    ("GET", "/configurations/{pk}/versions"): READ,
+    ("POST", "/configurations/{pk}/restore"): WRITE,
+    ("POST", "/configurations/{pk}/jobs"): RUN,
+    ("POST", "/configurations/{pk}/automate"): WRITE,
+    ("GET", "/jobs"): READ,
+    ("GET", "/jobs/{pk}"): READ,
+    ("GET", "/jobs/{pk}/log"): READ,
+    ("POST", "/jobs/{pk}/terminate"): RUN,
+    ("GET", "/buckets"): READ,
+    ("GET", "/tables"): READ,
+    ("GET", "/tables/{key}"): READ,
+    ("GET", "/tables/{key}/rows"): READ,
+    ("POST", "/tables/{key}/import"): WRITE,
+    ("GET", "/orchestrations"): READ,
+    ("POST", "/orchestrations"): WRITE,
+    ("GET", "/orchestrations/{pk}"): READ,
+    ("PUT", "/orchestrations/{pk}"): WRITE,
+    ("DELETE", "/orchestrations/{pk}"): WRITE,
+    ("GET", "/orchestrations/{pk}/runs"): READ,
+    ("POST", "/orchestrations/{pk}/runs"): RUN,
+    ("GET", "/runs/{pk}"): READ,
+    ("POST", "/runs/{pk}/terminate"): RUN,
+    ("GET", "/orchestrations/{pk}/schedules"): READ,
+    ("POST", "/orchestrations/{pk}/schedules"): WRITE,
+    ("PATCH", "/schedules/{pk}"): WRITE,
+    ("DELETE", "/schedules/{pk}"): WRITE,
+    ("GET", "/schedules/{pk}/slots"): READ,
+    ("POST", "/schedules/preview"): READ,
+}
+ROLE_OF = {READ: "Viewer", RUN: "Operator", WRITE: "Editor"}
+ORDER = [READ, RUN, WRITE]
+
+pytestmark = pytest.mark.django_db
+
+
+def documented() -> set[tuple[str, str]]:
+    paths: dict[str, Any] = api.get_openapi_schema(path_prefix="")["paths"]
+    return {(method.upper(), path) for path, calls in paths.items() for method in calls}
+
+
+def call(client: Client, method: str, path: str, **headers: str) -> int:
+    """Make the call for things that do not exist; return its status."""
+    address = "/api/v1" + path.replace("{pk}", "999999").replace("{key}", "in.c-x.y")
+    return client.generic(
+        method, address, b"{}", content_type="application/json", headers=headers
+    ).status_code
+
+
+def test_the_table_holds_every_call() -> None:
+    assert documented() == set(CALLS)
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_a_call_without_a_token_is_401(client: Client, method: str, path: str) -> None:
+    assert call(client, method, path) == 401
+    assert call(client, method, path, authorization="Bearer orc_wrong") == 401
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_a_role_that_is_too_small_is_403(client: Client, method: str, path: str) -> None:
+    needed = ORDER.index(CALLS[method, path])
+    roles = [None, *(ROLE_OF[scope] for scope in ORDER[:needed])]
+    for role in roles:
+        _, text = create_token(make_user(role=role), name="t", scope=WRITE)
+        assert (role, call(client, method, path, authorization=f"Bearer {text}")) == (role, 403)
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_a_scope_that_is_too_small_is_403_and_enough_passes(
+    client: Client, method: str, path: str
+) -> None:
+    needed = ORDER.index(CALLS[method, path])
+    user = make_user(role="Editor")
+    for place, scope in enumerate(ORDER):
+        _, text = create_token(user, name="t", scope=scope)
+        status = call(client, method, path, authorization=f"Bearer {text}")
+        assert (scope, status == 403) == (scope, place < needed)
+        assert status != 401
+
+
+@pytest.mark.parametrize(("method", "path"), [c for c in CALLS if c[0] != "GET"])
+def test_a_browser_session_needs_the_csrf_token(method: str, path: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(make_user(role="Editor"))
+    assert call(client, method, path) == 403
