@@ -69,6 +69,11 @@ class Child:
             os.close(self._status)
         return code
 
+    def leave(self) -> None:
+        """Let go of a child that said that it ends: it has killed what it started before."""
+        self.sock.close()
+        os.close(self._status)
+
     def _wait(self, seconds: float) -> int | None:
         try:
             return int(self._read_status(seconds))

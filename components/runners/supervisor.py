@@ -59,11 +59,15 @@ class Supervisor:
             "sample": now + SAMPLE_SECONDS,
             "log": now + LOG_SECONDS,
         }
+        end: Message | None = None
         code: int | None = None
         try:
             end = self._attend()
         finally:
-            code = self.child.close()
+            if end is not None and self._stopping is None:
+                self.child.leave()
+            else:
+                code = self.child.close()
         return self._ending(end, code)
 
     def _attend(self) -> Message | None:

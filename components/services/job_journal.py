@@ -35,7 +35,7 @@ class JobJournal:
     def write(self, lines: list[LogLine]) -> bool:
         """Keep log lines, numbered from 1; False where the database is away."""
         try:
-            transitions.write_log(self._claim, self._rows(lines))
+            transitions.write_log(self._claim, self.rows(lines))
         except StaleToken:
             self._lost = True
         except DatabaseError as error:
@@ -43,11 +43,6 @@ class JobJournal:
             return False
         self._written += len(lines)
         return True
-
-    def write_last(self, lines: list[LogLine]) -> None:
-        """Keep the lines that came with the end, in the caller's transaction; raises StaleToken."""
-        if lines:
-            transitions.write_log(self._claim, self._rows(lines))
 
     def pulse(self) -> Pulse:
         """Renew the lease when it is time, and tell whether the job should go on."""
@@ -94,7 +89,8 @@ class JobJournal:
         if not connection.in_atomic_block:
             connection.close()
 
-    def _rows(self, lines: list[LogLine]) -> list[JobLog]:
+    def rows(self, lines: list[LogLine]) -> list[JobLog]:
+        """Return the lines as rows, numbered after those that were kept."""
         return [
             JobLog(
                 job=self._claim.job,

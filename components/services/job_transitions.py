@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from components import tasks
@@ -38,6 +38,27 @@ WAITS_FOR_PROJECT = "Waiting for a free place"
 WAITS_FOR_COMPONENT = "Waiting for another job of the component"
 CLAIM_LOCK = 7_215_401  # PostgreSQL's advisory lock that claims take, so that limits are exact
 ASK_ATTEMPTS = 5
+# What comes before a job (as `_ahead` says), how many run, how many of its component: by hand,
+# because it is asked for every job, and to build it anew took longer than to answer it.
+OBSTACLES = """
+    SELECT (
+        SELECT min(other.id) FROM components_job other
+        WHERE other.configuration_id = job.configuration_id AND (
+            other.status IN ('processing', 'terminating') OR (
+                other.id < job.id AND other.status IN ('created', 'waiting')
+                AND (other.not_before IS NULL OR other.not_before <= %(now)s)
+            )
+        )
+    ), (
+        SELECT count(*) FROM components_job other
+        WHERE other.status IN ('processing', 'terminating')
+    ), (
+        SELECT count(*) FROM components_job other
+        WHERE other.status IN ('processing', 'terminating')
+        AND other.component_id = job.component_id
+    )
+    FROM components_job job WHERE job.id = %(job)s
+"""
 
 
 @dataclass(frozen=True)
@@ -52,7 +73,8 @@ def claim(job_id: int, *, worker: str) -> Claim | None:
     """Take a queued job for this worker; None where it cannot run now or somebody else has it.
 
     First come, first served within a configuration and up to the limits; a job that must wait
-    becomes Waiting with a sentence saying for what. Safe to call at any time.
+    becomes Waiting with a sentence saying for what. Safe to call at any time: claims take turns
+    (by a lock of PostgreSQL, or because SQLite has one writer), and the unique index watches.
     """
     try:
         with transaction.atomic():
@@ -92,10 +114,12 @@ def end(
     to: JobStatus,
     *,
     fields: Mapping[str, Any],
+    log: Sequence[JobLog] = (),
     commit: Callable[[], Mapping[str, Any]] | None = None,
 ) -> JobStatus:
     """End a job and return how: Terminated where that was asked for meanwhile, else `to`.
 
+    `log` is the last lines, which are kept however it ends.
     `commit` is called in the same transaction if the job ends as `to`; what it returns is written
     to the job too. What it raises undoes everything. Raises StaleToken. Starts the next in line.
     """
@@ -113,6 +137,8 @@ def end(
             if more:
                 Job.objects.filter(pk=job.pk, token=claim.token).update(**more)
                 _set(job, more)
+        if log:
+            JobLog.objects.bulk_create(log, ignore_conflicts=True, batch_size=500)
         _record(job, old, new, reason=job.error, actor=job.worker)
         _announce_end(job)
     return new
@@ -178,13 +204,13 @@ def _claim(job_id: int, worker: str) -> Claim | None:
     now = timezone.now()
     job = (
         Job.objects.select_related("component", "configuration")
+        .defer("component__schema", "component__documentation")
         .filter(pk=job_id, status__in=QUEUED_JOB)
-        .annotate(ahead=Subquery(_ahead(now).order_by("pk").values("pk")[:1]))
         .first()
     )
     if job is None or _ended_early(job) or (job.not_before and job.not_before > now):
         return None
-    if obstacle := _obstacle(job):
+    if obstacle := _obstacle(job, now):
         _wait(job, obstacle)
         return None
     return _take(job, worker, now)
@@ -200,7 +226,7 @@ def _take(job: Job, worker: str, now: datetime) -> Claim | None:
         "started_at": now,
         "waiting_for": "",
     }
-    if not _move(job, old, JobStatus.PROCESSING, values=values, unless=_ahead(now)):
+    if not _move(job, old, JobStatus.PROCESSING, values=values):
         return None
     _record(job, old, JobStatus.PROCESSING, actor=worker)
     job_started.send(sender=Job, job=job)
@@ -215,19 +241,19 @@ def _ended_early(job: Job) -> bool:
     return False
 
 
-def _obstacle(job: Job) -> str:
+def _obstacle(job: Job, now: datetime) -> str:
     """Return what keeps a job from running, as a sentence; empty means nothing."""
-    ahead: int | None = job.ahead  # type: ignore[attr-defined]  # annotated above
+    due = connection.ops.adapt_datetimefield_value(now)
+    with connection.cursor() as cursor:
+        cursor.execute(OBSTACLES, {"now": due, "job": job.pk})
+        ahead, running, same = cursor.fetchone() or (None, 0, 0)
     if ahead:
         return f"Waiting for job {ahead} of the same configuration"
-    counts = Job.objects.filter(status__in=ACTIVE_JOB).aggregate(
-        all=Count("pk"), same=Count("pk", filter=Q(component=job.component_id))
-    )
-    if counts["all"] >= settings.JOB_LIMIT:
-        return f"{WAITS_FOR_PROJECT}: {_are(counts['all'])} running, which is the limit"
+    if running >= settings.JOB_LIMIT:
+        return f"{WAITS_FOR_PROJECT}: {_are(running)} running, which is the limit"
     limit = job.component.max_parallel
-    if limit is not None and counts["same"] >= limit:
-        return f"{WAITS_FOR_COMPONENT}: {_are(counts['same'])} running, which is its limit"
+    if limit is not None and same >= limit:
+        return f"{WAITS_FOR_COMPONENT}: {_are(same)} running, which is its limit"
     return ""
 
 
@@ -278,7 +304,7 @@ def _held(claim: Claim) -> QuerySet[Job]:
     return Job.objects.filter(pk=claim.job.pk, token=claim.token, status__in=ACTIVE_JOB)
 
 
-def _move(  # noqa: PLR0913  # each says one part of the condition
+def _move(
     job: Job,
     old: JobStatus,
     new: JobStatus,
@@ -286,7 +312,6 @@ def _move(  # noqa: PLR0913  # each says one part of the condition
     values: Mapping[str, Any],
     token: uuid.UUID | None = None,
     where: Mapping[str, Any] | None = None,
-    unless: QuerySet[Job] | None = None,
 ) -> bool:
     """Change the status if it is `old` and the rest holds, and tell whether it did."""
     if new not in JOB_MOVES[old]:
@@ -294,8 +319,6 @@ def _move(  # noqa: PLR0913  # each says one part of the condition
     rows = Job.objects.filter(pk=job.pk, status=old, **(where or {}))
     if token:
         rows = rows.filter(token=token)
-    if unless is not None:
-        rows = rows.filter(~Exists(unless))
     changed = {**values, "status": new}
     if not rows.update(**changed):
         return False
@@ -317,6 +340,8 @@ def _record(job: Job, old: JobStatus, new: JobStatus, *, reason: str = "", actor
 def _announce_end(job: Job) -> None:
     """Tell who listens, and wake the next of the configuration and the oldest kept by a limit."""
     job_finished.send(sender=Job, job=job)
+    if not Job.objects.filter(status=JobStatus.WAITING).exists():
+        return  # as nearly always: the search below costs much more
     project = Q(waiting_for__startswith=WAITS_FOR_PROJECT)
     component = Q(waiting_for__startswith=WAITS_FOR_COMPONENT, component=job.component_id)
     same = Q(configuration=job.configuration_id) if job.configuration_id else Q(pk=None)

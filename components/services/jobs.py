@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -210,16 +211,14 @@ def _write_end(claim: Claim, journal: JobJournal, ending: Ending) -> None:
     if ending.by != EndedBy.TERMINATION and ending.result is not None:
         _write_success(claim, journal, ending.lines, ending.result, fields)
         return
-    with transaction.atomic():
-        lines = ending.lines
-        if ending.by == EndedBy.TERMINATION:
-            to = JobStatus.TERMINATED
-        else:
-            to = JobStatus.ERROR
-            fields |= _error(claim, ending)
-            lines = [*lines, (time.time(), "error", fields["error"])]
-        journal.write_last(lines)
-        transitions.end(claim, to, fields=fields)
+    lines = ending.lines
+    if ending.by == EndedBy.TERMINATION:
+        to = JobStatus.TERMINATED
+    else:
+        to = JobStatus.ERROR
+        fields |= _error(claim, ending)
+        lines = [*lines, (time.time(), "error", fields["error"])]
+    transitions.end(claim, to, fields=fields, log=journal.rows(lines))
 
 
 def _write_success(
@@ -241,17 +240,12 @@ def _write_success(
         loads = commit_outputs(result.outputs, job=job, user=job.created_by, prepared=prepared)
         return {"tables_out": loads}
 
-    def write(prepared: PreparedLoads | None = None) -> None:
-        with transaction.atomic():
-            journal.write_last(lines)
-            to = JobStatus.SUCCESS
-            transitions.end(claim, to, fields=fields, commit=lambda: commit(prepared))
-
+    end = partial(transitions.end, claim, JobStatus.SUCCESS, fields=fields, log=journal.rows(lines))
     if result.outputs:
         with journal.kept_alive():  # a large load may take longer than a lease
-            write(prepare_outputs(result.outputs))
+            end(commit=partial(commit, prepare_outputs(result.outputs)))
     else:
-        write()
+        end(commit=commit)
 
 
 def _error(claim: Claim, ending: Ending) -> dict[str, Any]:
