@@ -133,7 +133,7 @@ def _target(row: Mapping[str, Any], *, outgoing: bool) -> str:
 def _row_errors(row: Any, *, outgoing: bool) -> dict[str, str]:
     if not isinstance(row, dict):
         return {"": "A row of a mapping is a group of values."}
-    errors = dict(_type_errors(row, outgoing=outgoing))
+    errors: dict[str, str] = dict(_type_errors(row, outgoing=outgoing))
     if not row.get("source"):
         errors["source"] = "Name the source." if outgoing else "Choose a table."
     table = row.get("destination" if outgoing else "source")

@@ -67,6 +67,14 @@ class Leaf(Node):
         return self.widget in ("code", "textarea", "json", "uri", "upload", "chips")
 
     @property
+    def is_in_use(self) -> bool:
+        """Tell whether it has an error, or a value that is not the usual one."""
+        if self.bound is None:
+            return False
+        value = self.bound.value()
+        return bool(self.bound.errors or (value and value != self.schema.get("default")))
+
+    @property
     def is_advanced(self) -> bool:
         """Tell whether it is folded away until it is used."""
         return bool(self.schema.get("x-advanced"))
@@ -94,8 +102,8 @@ class Group(Node):
     @property
     def has_advanced_in_use(self) -> bool:
         """Tell whether something folded away has a value or an error."""
-        leaves = [c for c in self.advanced if isinstance(c, Leaf) and c.bound]
-        return any(leaf.bound.errors or leaf.bound.value() for leaf in leaves if leaf.bound)
+        leaves = [c for c in self.advanced if isinstance(c, Leaf)]
+        return any(leaf.is_in_use for leaf in leaves)
 
     @property
     def number(self) -> int:

@@ -111,7 +111,7 @@ def _lines(before: str, after: str) -> list[Line]:
     """Return the changed lines with two around them, as in a patch."""
     patch = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
     kinds = {"+": "add", "-": "del", " ": "same"}
-    lines = list(patch)[2:]  # after the two names of files
+    lines = list(patch)[3:]  # after the two names of files and the first place
     return [
         Line(kinds[line[0]], line[1:]) if line[:1] in kinds else Line("skip", "…") for line in lines
     ]
