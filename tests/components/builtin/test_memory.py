@@ -14,13 +14,14 @@ ROWS = 2_500_000
 BLOCK = 10_000
 LIMIT_MB = 256
 PROGRAM = """
-import json, resource, sys
+import json, re, sys
 from pathlib import Path
 from components.builtin.ex_http import MANIFEST
 from components.runners.inline import run_inline
 _, url, root, limit = sys.argv
 done = run_inline(MANIFEST, {"url": url}, root=Path(root), memory_mb=int(limit))
-print(json.dumps({**done.result, "peak_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+peak = re.search("VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]
+print(json.dumps({**done.result, "peak_kb": int(peak)}))
 """
 
 
