@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import trigger_client_event
 
@@ -24,7 +25,8 @@ def automate(request: HttpRequest, pk: int) -> HttpResponse:
     configuration = get_object_or_404(found, pk=pk)
     posted = request.POST if request.method == "POST" else timing.fresh()
     form = AutomateForm(posted, configuration=configuration, **options(request))
-    context = {"configuration": configuration, "form": form, "nav": "components"}
+    url = reverse("automate", args=[pk])
+    context = {"configuration": configuration, "form": form, "url": url, "nav": "components"}
     if request.method != "POST" or only_shows(request):
         return show(request, PAGE, FRAGMENT, context)
     orchestration = form.save(request.user)  # type: ignore[arg-type]  # the view needs a log-in

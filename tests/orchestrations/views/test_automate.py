@@ -520,6 +520,18 @@ def test_the_preview_comes_alone_with_the_errors_of_the_fields(
     assert len(moments(mended)) == 5
 
 
+@pytest.mark.parametrize("target", ["schedule-fields", "schedule-preview"])
+def test_what_is_swapped_in_posts_to_the_dialog(
+    page: Client, configuration: Configuration, target: str
+) -> None:
+    for mode in ("picker", "cron"):
+        sent = CUSTOM | {"mode": mode, "shown": mode, "cron": "* * * * *"}
+        body = ask(page, configuration, target, **sent).content.decode()
+        assert set(re.findall(r'hx-post="([^"]*)"', body)) == (
+            {url_of(configuration)} if target == "schedule-fields" else set()
+        )
+
+
 def test_the_preview_shows_both_zones(page: Client, configuration: Configuration) -> None:
     page.cookies["tz"] = "Europe/Prague"
     response = ask(
