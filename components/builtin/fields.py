@@ -48,7 +48,7 @@ def words(title: str, description: str = "") -> Schema:
 def rows(title: str, item: Schema, description: str = "", **more: Any) -> Schema:
     """Describe a list of equal groups of fields."""
     schema = {"type": "array", "title": title, "items": item}
-    default = {} if "minItems" in more else {"default": []}
+    default: Schema = {} if "minItems" in more else {"default": []}
     return _described(schema, description, {**default, **more})
 
 
