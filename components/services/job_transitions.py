@@ -126,7 +126,7 @@ def end(
     with transaction.atomic():
         job = claim.job
         old, new = JobStatus.PROCESSING, to
-        values = {"status": new, "ended_at": timezone.now(), "lease_until": None, **fields}
+        values = {"ended_at": timezone.now(), "lease_until": None, **fields}
         if not _move(job, old, new, token=claim.token, values=values):
             old, new = JobStatus.TERMINATING, JobStatus.TERMINATED
             gone = {"result": {}, "error": "", "error_type": "", "error_reference": ""}
@@ -319,10 +319,9 @@ def _move(
     rows = Job.objects.filter(pk=job.pk, status=old, **(where or {}))
     if token:
         rows = rows.filter(token=token)
-    changed = {**values, "status": new}
-    if not rows.update(**changed):
+    if not rows.update(status=new, **values):
         return False
-    _set(job, changed)
+    _set(job, {**values, "status": new})
     return True
 
 
