@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from orchestrations.admin import schedule
+from orchestrations.admin import orchestration, run, schedule
 
-__all__ = ["schedule"]
+__all__ = ["orchestration", "run", "schedule"]

@@ -21,6 +21,7 @@ class Target:
     name: str
     detail: str  # the component's name
     type: str  # the component's type; empty for an orchestration
+    icon: str
     group: str
     url: str
     in_trash: bool
@@ -62,6 +63,7 @@ def _configuration(configuration: Configuration) -> Target:
         name=configuration.name,
         detail=component.name,
         type=component.type,
+        icon=component.icon,
         group=component.get_type_display(),
         url=configuration.get_absolute_url(),
         in_trash=configuration.deleted_at is not None,
@@ -74,6 +76,7 @@ def _orchestration(orchestration: Orchestration) -> Target:
         name=orchestration.name,
         detail="Orchestration",
         type="",
+        icon="hierarchy-2",
         group=NESTED,
         url=orchestration.get_absolute_url(),
         in_trash=orchestration.deleted_at is not None,

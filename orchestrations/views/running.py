@@ -57,7 +57,7 @@ def _start(
 def terminate(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask whether a run is to be stopped, and stop it."""
     run = get_object_or_404(Run.objects.select_related("orchestration"), pk=pk)
-    context = {"run": run}
+    context = {"run": run, "nav": "orchestrations"}
     if request.method != "POST":
         return htmx.render_page_or_fragment(request, *TERMINATE, context)
     try:

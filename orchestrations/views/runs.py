@@ -32,7 +32,7 @@ TABS = (
 @requires(VIEW)
 def index(request: HttpRequest) -> HttpResponse:
     """Show the runs of all orchestrations."""
-    context = run_table(request, None)
+    context = {**run_table(request, None), "nav": "orchestrations"}
     same = unchanged(request, context["mark"])
     return same or htmx.render_page_or_fragment(
         request, "orchestrations/run_list.html", "orchestrations/_run_list.html", context
@@ -92,6 +92,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "more": len(seen) == EVENTS,
         "mark": now,
         "pause": 2 if found.task_count <= MANY_TASKS else 5,
+        "nav": "orchestrations",
     }
     return htmx.render_page_or_fragment(
         request, "orchestrations/run_page.html", "orchestrations/_run_live.html", context
