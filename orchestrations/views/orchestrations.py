@@ -16,10 +16,10 @@ from orchestrations.queries import runs
 from orchestrations.queries.orchestrations import orchestration_rows
 from orchestrations.services import orchestrations as services
 from orchestrations.views.finding import find_orchestration, person
-from orchestrations.views.live import mark, unchanged
 from orchestrations.views.runs import run_table
 from orchestrator_site.lib import htmx
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, requires
+from orchestrator_site.lib.live import mark, unchanged
 
 PER_PAGE = 50
 VERSIONS_SHOWN = 5

@@ -13,9 +13,9 @@ from orchestrations.models import Orchestration, Run
 from orchestrations.queries import runs as queries
 from orchestrations.queries.runs import Outcome, RunDetail
 from orchestrations.views.finding import find_orchestration
-from orchestrations.views.live import mark, number, unchanged
 from orchestrator_site.lib import htmx
 from orchestrator_site.lib.access import VIEW, requires
+from orchestrator_site.lib.live import mark, number, unchanged
 
 PER_PAGE = 25
 HISTORY = 10

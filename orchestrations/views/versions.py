@@ -16,8 +16,8 @@ from orchestrations.queries.orchestrations import versions_of
 from orchestrations.queries.versions import compare, definitions
 from orchestrations.services.orchestrations import restore_version
 from orchestrations.views.finding import find_orchestration, person
-from orchestrations.views.live import number
 from orchestrator_site.lib.access import EDIT, VIEW, requires
+from orchestrator_site.lib.live import number
 
 PER_PAGE = 50
 
