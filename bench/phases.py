@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +58,9 @@ def stop(workers: list[subprocess.Popen[bytes]]) -> None:
 
 def make_orchestration(phases: int, tasks: int) -> Any:
     """Create an orchestration with a configuration of its own for each task."""
-    from orchestrations.services.orchestrations import create_orchestration, design
-
     from components.models import Component
     from components.services.configurations import create_configuration
+    from orchestrations.services.orchestrations import create_orchestration
 
     component = Component.objects.get(key="bench-noop")
     made = [
@@ -72,15 +70,15 @@ def make_orchestration(phases: int, tasks: int) -> Any:
         ]
         for phase in range(phases)
     ]
-    return create_orchestration(name="Benchmark", user=None, phases=design(made))
+    designs = [{"tasks": [{"configuration": c.pk} for c in phase]} for phase in made]
+    return create_orchestration(name="Benchmark", user=None, phases=designs)
 
 
 def run_ours(orchestration: Any) -> float:
     """Run once; return seconds from the request to the committed end."""
-    from orchestrations.services.runs import start_run
-
     from orchestrations.enums import StartedBy
     from orchestrations.models import Run
+    from orchestrations.services.runs import start_run
 
     began = time.perf_counter()
     run = start_run(orchestration, started_by=StartedBy.MANUAL)
@@ -93,19 +91,15 @@ def run_ours(orchestration: Any) -> float:
     return time.perf_counter() - began
 
 
-def run_bare(phases: int, tasks: int) -> float:
-    """Run the same shape on bare Celery; return seconds."""
-    from bench.bare import start
-
-    began = time.perf_counter()
-    start(phases, tasks).get(timeout=120, interval=0.005)
-    return time.perf_counter() - began
+def run_bare(phases: int, tasks: int, times: int) -> list[float]:
+    """Run the same shape on bare Celery; return the seconds of each run."""
+    words = [sys.executable, "-m", "bench.bare", str(phases), str(tasks), str(times)]
+    done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=600)
+    return [float(seconds) for seconds in json.loads(done.stdout)]
 
 
-def measure(what: str, times: int, once: Callable[[], float]) -> float:
-    """Warm up once, measure, print a line; return the median in seconds."""
-    once()
-    seconds = [once() for _ in range(times)]
+def report(what: str, seconds: list[float]) -> float:
+    """Print a line; return the median in seconds."""
     median = statistics.median(seconds)
     print(json.dumps({"what": what, "median_s": round(median, 3), "all_s": rounded(seconds)}))
     return median
@@ -133,8 +127,8 @@ def main() -> None:
     site = "orchestrator_site"
     bare = [start_worker("bench.bare", "bare", "-P", "prefork", "-c", "2")]
     try:
-        theirs = measure(
-            f"bare Celery, {shape}", options.times, lambda: run_bare(options.phases, options.tasks)
+        theirs = report(
+            f"bare Celery, {shape}", run_bare(options.phases, options.tasks, options.times)
         )
     finally:
         stop(bare)
@@ -144,7 +138,10 @@ def main() -> None:
     ]
     try:
         orchestration = make_orchestration(options.phases, options.tasks)
-        ours = measure(f"orchestrator, {shape}", options.times, lambda: run_ours(orchestration))
+        run_ours(orchestration)  # warm up, as the other side did
+        ours = report(
+            f"orchestrator, {shape}", [run_ours(orchestration) for _ in range(options.times)]
+        )
     finally:
         stop(ours_workers)
     print(json.dumps({"what": "ratio", "value": round(ours / theirs, 2), "goal": 2.0}))
