@@ -28,6 +28,7 @@ class TaskRunInline(ReadOnly, TaskRunInlineBase):
     """The tasks of a run, in order."""
 
     model = TaskRun
+    fk_name = "run"
     fields = ("phase_name", "name", "status", "reason", "attempt", "started_at", "ended_at")
     extra = 0
     show_change_link = True
