@@ -41,6 +41,15 @@ onContent(SELECT, async (select) => {
 });
 onRemoval(SELECT, (select) => select.tomselect?.destroy());
 
+// Its button that removes all chips is reached by Tab, but knows only the mouse.
+document.addEventListener("keydown", (event) => {
+  if (!["Enter", " "].includes(event.key) || !event.target.matches?.(".ts-wrapper .clear-button")) return;
+  event.preventDefault();
+  const select = event.target.closest(".ts-wrapper").previousElementSibling;
+  event.target.click();
+  select?.tomselect?.focus();
+});
+
 function editorTheme({ EditorView, HighlightStyle, syntaxHighlighting, tags: t }) {
   const colours = HighlightStyle.define([
     { tag: [t.keyword, t.operatorKeyword, t.controlKeyword, t.definitionKeyword, t.modifier], color: "var(--code-keyword)" },

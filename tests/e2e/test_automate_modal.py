@@ -227,13 +227,16 @@ def test_the_keyboard_alone_is_enough(  # noqa: PLR0915  # one walk through it, 
     page.keyboard.type("fri")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Every Friday at 00:00, UTC")).to_be_visible()
+    page.keyboard.press("Tab")  # the button that removes all days
     page.keyboard.press("Tab")
-    page.keyboard.press("Backspace")
+    page.keyboard.press("Tab")  # and that of the hours
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Every hour on the hour, every Friday, UTC")).to_be_visible()
     page.keyboard.type("07")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Every Friday at 07:00, UTC")).to_be_visible()
-    page.keyboard.press("Tab")  # minutes
-    page.keyboard.press("Tab")  # Cancel
+    for _ in ("remove all hours", "minutes", "remove all minutes", "Cancel"):
+        page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Cancel")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
