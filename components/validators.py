@@ -67,7 +67,7 @@ def parameter_errors(schema: Mapping[str, Any], parameters: Any) -> dict[str, st
 def _missing(error: SchemaError) -> dict[str, str]:
     """Return an error for each required field that is not there."""
     wanted: Any = error.validator_value
-    present = dict(error.instance)
+    present: Any = error.instance
     place = [str(part) for part in error.absolute_path]
     return {".".join([*place, name]): "Fill this in." for name in wanted if name not in present}
 
