@@ -202,6 +202,7 @@ CURRENCY_RATES_URL = env.url(
 )
 SEGMENT_CACHE_MB = env.integer("SEGMENT_CACHE_MB", 2048, low=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 30_000  # five for each task of the largest orchestration
 FILE_UPLOAD_TEMP_DIR = str(env.folder("UPLOAD_TEMP_DIR", HOME / "tmp"))
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 

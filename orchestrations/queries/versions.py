@@ -25,11 +25,16 @@ class DiffLine:
 def compare(old: Definition, new: Definition) -> list[DiffLine]:
     """Return both definitions as one text, with the lines that only one of them has marked."""
     names = _names([old, new])
-    kinds: dict[str, Literal["same", "add", "del"]] = {"+": "add", "-": "del"}
-    found = difflib.ndiff(_lines(old, names), _lines(new, names))
-    return [
-        DiffLine(kinds.get(line[0], "same"), line[2:]) for line in found if not line.startswith("?")
-    ]
+    before, after = _lines(old, names), _lines(new, names)
+    found: list[DiffLine] = []
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    for tag, start, end, new_start, new_end in matcher.get_opcodes():
+        if tag == "equal":
+            found += [DiffLine("same", line) for line in before[start:end]]
+            continue
+        found += [DiffLine("del", line) for line in before[start:end]]
+        found += [DiffLine("add", line) for line in after[new_start:new_end]]
+    return found
 
 
 def _lines(definition: Definition, names: dict[tuple[str, int], str]) -> list[str]:

@@ -1,0 +1,197 @@
+"""Who may open what, and how: each address of the pages, each role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from components.models import Configuration
+from orchestrations.models import Orchestration, Run
+from tests.builders import make_configuration, make_orchestration, make_run, make_user
+
+pytestmark = pytest.mark.django_db
+
+VIEW, OPERATE, EDIT = 0, 1, 2
+ROLES = (None, "Viewer", "Operator", "Editor", "Admin")
+RANK = {None: -1, "Viewer": 0, "Operator": 1, "Editor": 2, "Admin": 2}
+
+
+def pages() -> dict[str, tuple[str, str, int]]:
+    """Address name → method, path, right that it needs; all of them on one small project."""
+    configuration = make_configuration("ex-http", name="Orders")
+    orchestration = make_orchestration([[configuration]])
+    run = make_run(orchestration)
+    thrown = make_orchestration([], name="Thrown")
+    Orchestration.objects.filter(pk=thrown.pk).update(deleted_at=run.created_at)
+    pk = orchestration.pk
+
+    def at(name: str, *args: Any) -> str:
+        return reverse(name, args=args)
+
+    return {
+        "dashboard": ("get", at("dashboard"), VIEW),
+        "sample-load": ("post", at("sample-load"), EDIT),
+        "orchestrations": ("get", at("orchestrations"), VIEW),
+        "new": ("get", at("orchestration-new"), EDIT),
+        "new (post)": ("post", at("orchestration-new"), EDIT),
+        "orchestration": ("get", at("orchestration", pk), VIEW),
+        "details": ("get", at("orchestration-details", pk), EDIT),
+        "details (post)": ("post", at("orchestration-details", pk), EDIT),
+        "tasks": ("get", at("orchestration-tasks", pk), EDIT),
+        "tasks (post)": ("post", at("orchestration-tasks", pk), EDIT),
+        "runs of one": ("get", at("orchestration-runs", pk), VIEW),
+        "start": ("get", at("orchestration-run", pk), OPERATE),
+        "start (post)": ("post", at("orchestration-run", pk), OPERATE),
+        "enabled": ("post", at("orchestration-enabled", pk), OPERATE),
+        "copy": ("post", at("orchestration-copy", pk), EDIT),
+        "versions": ("get", at("orchestration-versions", pk), VIEW),
+        "restore version": ("post", at("orchestration-restore", pk, 1), EDIT),
+        "runs": ("get", at("runs"), VIEW),
+        "run": ("get", at("run", run.pk), VIEW),
+        "events": ("get", at("run-events", run.pk), VIEW),
+        "terminate": ("get", at("run-terminate", run.pk), OPERATE),
+        "terminate (post)": ("post", at("run-terminate", run.pk), OPERATE),
+        "usage": ("get", at("configuration-usage", configuration.pk), VIEW),
+        "trash": ("get", at("trash"), VIEW),
+        "empty trash": ("get", at("trash-empty"), EDIT),
+        "empty trash (post)": ("post", at("trash-empty"), EDIT),
+        "restore": ("post", at("trash-restore", "orchestration", thrown.pk), EDIT),
+        "purge": ("post", at("trash-purge", "orchestration", thrown.pk), EDIT),
+        "search": ("get", at("search"), VIEW),
+        "throw away": ("post", at("orchestration-trash", pk), EDIT),
+    }
+
+
+NAMES = (
+    "dashboard",
+    "sample-load",
+    "orchestrations",
+    "new",
+    "new (post)",
+    "orchestration",
+    "details",
+    "details (post)",
+    "tasks",
+    "tasks (post)",
+    "runs of one",
+    "start",
+    "start (post)",
+    "enabled",
+    "copy",
+    "versions",
+    "restore version",
+    "runs",
+    "run",
+    "events",
+    "terminate",
+    "terminate (post)",
+    "usage",
+    "trash",
+    "empty trash",
+    "empty trash (post)",
+    "restore",
+    "purge",
+    "search",
+    "throw away",
+)
+POST_ONLY = (
+    "sample-load",
+    "enabled",
+    "copy",
+    "restore version",
+    "restore",
+    "purge",
+    "throw away",
+)
+State = list[tuple[Any, ...]]
+
+
+def state() -> State:
+    """All that the calls could have changed."""
+    rows: list[Callable[[], Any]] = [
+        lambda: Orchestration.objects.values_list(
+            "pk", "name", "version", "is_enabled", "deleted_at"
+        ),
+        lambda: Configuration.objects.values_list("pk", "deleted_at"),
+        lambda: Run.objects.values_list("pk", "status", "terminate_at"),
+    ]
+    return [row for query in rows for row in query().order_by("pk")]
+
+
+def test_the_table_names_every_address() -> None:
+    assert tuple(pages()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_lets_in_who_may_and_nobody_else(name: str) -> None:
+    method, path, needed = pages()[name]
+    for role in ROLES:
+        if RANK[role] >= needed:
+            continue
+        client = Client()
+        client.force_login(make_user(role=role))
+        before = state()
+        assert getattr(client, method)(path).status_code == 403, role
+        assert state() == before
+    allowed = {VIEW: "Viewer", OPERATE: "Operator", EDIT: "Editor"}[needed]
+    client = Client()
+    client.force_login(make_user(role=allowed))
+    assert getattr(client, method)(path).status_code in {200, 302, 422}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_sends_the_logged_out_to_log_in(name: str) -> None:
+    method, path, _ = pages()[name]
+    before = state()
+    response = getattr(Client(), method)(path)
+    assert (response.status_code, response["Location"]) == (302, f"/accounts/login/?next={path}")
+    assert state() == before
+
+
+@pytest.mark.parametrize("name", POST_ONLY)
+def test_it_changes_nothing_by_get(name: str) -> None:
+    _, path, _ = pages()[name]
+    client = Client()
+    client.force_login(make_user(role="Editor"))
+    before = state()
+    assert client.get(path).status_code == 405
+    assert state() == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/orchestrations/999999/",
+        "/orchestrations/999999/details/",
+        "/orchestrations/999999/tasks/",
+        "/orchestrations/999999/runs/",
+        "/orchestrations/999999/run/",
+        "/orchestrations/999999/versions/",
+        "/orchestrations/99999999999999999999999999/",
+        "/runs/999999/",
+        "/runs/99999999999999999999999999/",
+        "/runs/999999/events/",
+        "/runs/999999/terminate/",
+        "/configurations/999999/orchestrations/",
+        "/jobs/999999/run/",
+    ],
+)
+def test_it_answers_404_for_what_is_not_there(path: str) -> None:
+    client = Client()
+    client.force_login(make_user(role="Editor"))
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["configuration", "orchestration", "table"])
+@pytest.mark.parametrize("action", ["restore", "purge"])
+def test_the_trash_knows_only_what_lies_in_it(kind: str, action: str) -> None:
+    configuration = make_configuration("ex-http")
+    client = Client()
+    client.force_login(make_user(role="Editor"))
+    path = reverse(f"trash-{action}", args=[kind, configuration.pk])
+    assert client.post(path).status_code == 404
+    assert Configuration.objects.count() == 1
