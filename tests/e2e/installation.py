@@ -1,4 +1,4 @@
-"""A whole installation in processes of its own, as `make run` starts it, for tests that need one."""
+"""A whole installation in its own processes, as `make run` starts it, for tests that need one."""
 
 from __future__ import annotations
 
