@@ -14,6 +14,7 @@ from components.models import Component
 from components.queries.configurations import PLURALS, catalogue, configurations_of
 from components.queries.table_choices import tables_like
 from components.services.configurations import create_configuration
+from components.views.finding import person
 from orchestrator_site.lib.access import EDIT, VIEW, requires
 from orchestrator_site.lib.htmx import invalid, redirect, render_page_or_fragment
 
@@ -65,7 +66,7 @@ def configuration_new(request: HttpRequest, key: str) -> HttpResponse:
         return render_page_or_fragment(request, page, fragment, context)
     if form.is_valid():
         try:
-            made = create_configuration(found, user=request.user, **form.cleaned_data)
+            made = create_configuration(found, user=person(request), **form.cleaned_data)
         except InvalidConfiguration as error:
             for name, sentence in error.fields.items():
                 form.add_error(name if name in form.fields else None, sentence)

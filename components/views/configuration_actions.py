@@ -20,7 +20,8 @@ from components.services.configurations import (
 )
 from components.services.differences import differences
 from components.services.jobs import create_job
-from components.views.configurations import RECENT, find
+from components.views.configurations import RECENT
+from components.views.finding import find, person
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, requires
 from orchestrator_site.lib.htmx import done, redirect, render_page_or_fragment
 
@@ -33,7 +34,7 @@ def configuration_run(request: HttpRequest, pk: int) -> HttpResponse:
     found = find(pk)
     back = found.get_absolute_url()
     try:
-        job = create_job(found, user=request.user)
+        job = create_job(found, user=person(request))
     except NotAllowed as error:
         return done(request, error.message, back=back, level="error")
     link = (reverse("job", args=[job.pk]), f"Job {job.pk}")
@@ -54,7 +55,7 @@ def configuration_jobs(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def configuration_copy(request: HttpRequest, pk: int) -> HttpResponse:
     found = find(pk)
-    copy = copy_configuration(found, name=request.POST.get("name", ""), user=request.user)
+    copy = copy_configuration(found, name=request.POST.get("name", ""), user=person(request))
     messages.success(request, f"This is the copy of {found.name}.")
     return redirect(request, copy.get_absolute_url())
 
@@ -64,7 +65,7 @@ def configuration_copy(request: HttpRequest, pk: int) -> HttpResponse:
 def configuration_trash(request: HttpRequest, pk: int) -> HttpResponse:
     found = find(pk)
     try:
-        move_to_trash(found, user=request.user)
+        move_to_trash(found, user=person(request))
     except NotAllowed as error:
         messages.error(request, error.message)
         return redirect(request, found.get_absolute_url())
@@ -138,7 +139,7 @@ def configuration_version_restore(request: HttpRequest, pk: int, number: int) ->
     found = find(pk)
     get_object_or_404(found.versions, number=number)
     try:
-        saved = restore_version(found, number=number, user=request.user)
+        saved = restore_version(found, number=number, user=person(request))
         messages.success(request, f"Version {number} is back, as version {saved.version}.")
     except ComponentsError as error:
         messages.error(request, error.message)

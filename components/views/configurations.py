@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
@@ -19,6 +19,7 @@ from components.queries.configurations import last_jobs, versions_of
 from components.services.catalogue import test_connection
 from components.services.configurations import update_configuration
 from components.services.differences import conflicts
+from components.views.finding import find, person
 from orchestrator_site.lib.access import EDIT, VIEW, requires
 from orchestrator_site.lib.htmx import (
     invalid,
@@ -32,11 +33,6 @@ PAGE = "components/configuration_detail.html"
 FORM = "components/_configuration_form.html"
 RECENT = 5
 CHANGED = "configuration-changed"  # event: the history in the sidebar is to be read again
-
-
-def find(pk: int) -> Configuration:
-    """Return a configuration with its component, in the trash or not; 404 otherwise."""
-    return get_object_or_404(Configuration.objects.select_related("component"), pk=pk)
 
 
 @dataclass
@@ -103,7 +99,9 @@ def page_context(configuration: Configuration) -> dict[str, Any]:
     }
 
 
-def _answer(request: HttpRequest, editing: Editing, *, status: int = 200, **more: Any) -> Any:
+def _answer(
+    request: HttpRequest, editing: Editing, *, status: int = 200, **more: Any
+) -> HttpResponse:
     """Answer with the form: alone for htmx, else in its page."""
     context = editing.context(**more)
     if not wants_fragment(request):
@@ -140,7 +138,7 @@ def configuration_save(request: HttpRequest, pk: int) -> HttpResponse:
 def _store(request: HttpRequest, editing: Editing) -> Configuration:
     content = editing.form.content()
     return update_configuration(
-        editing.configuration, user=request.user, expected_version=editing.version, **content
+        editing.configuration, user=person(request), expected_version=editing.version, **content
     )
 
 
@@ -213,8 +211,8 @@ def _update_text(
     found: Configuration, request: HttpRequest, field: str, text: str
 ) -> Configuration:
     if field == "name":
-        return update_configuration(found, user=request.user, name=text)
-    return update_configuration(found, user=request.user, description=text)
+        return update_configuration(found, user=person(request), name=text)
+    return update_configuration(found, user=person(request), description=text)
 
 
 def _text_saved(
