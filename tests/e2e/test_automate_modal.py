@@ -12,11 +12,11 @@ from pytest_django.live_server_helper import LiveServer
 
 from components.models import Configuration
 from orchestrations.models import Orchestration, Schedule
-from tests.builders import PASSWORD, make_configuration, make_user
+from tests.builders import PASSWORD, make_configuration, make_orchestration, make_user
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.django_db(transaction=True),
 ]
 
 FLAGS = [
@@ -112,6 +112,7 @@ def test_it_automates_in_the_modal_without_leaving_the_page(
     expect(toast).to_contain_text("Sample configuration has been automated.")
     expect(modal).to_have_count(0)
     assert page.url.endswith(configuration.get_absolute_url())
+    expect(page.locator("#configuration-usage")).to_contain_text("Automated Sample configuration")
     orchestration = Orchestration.objects.get()
     link = toast.get_by_role("link", name="Open the orchestration")
     expect(link).to_have_attribute("href", re.compile(orchestration.get_absolute_url() + "$"))
@@ -281,3 +282,32 @@ def test_it_works_without_javascript(open_page: Open, configuration: Configurati
     expect(page.locator(".toast-item")).to_contain_text("Sample configuration has been automated.")
     schedule = Schedule.objects.select_related("orchestration").get()
     assert (schedule.orchestration.name, schedule.cron) == ("Plain", "0 7 1,15 * *")
+
+
+def test_schedules_are_added_changed_switched_and_removed_in_place(
+    open_page: Open, configuration: Configuration
+) -> None:
+    orchestration = make_orchestration([[configuration]], name="Nightly")
+    page = open_page(orchestration.get_absolute_url())
+    listed = page.locator("#schedule-list")
+    listed.get_by_role("link", name="Add schedule").click()
+    page.get_by_label("Name", exact=True).fill("Noon")
+    page.get_by_label("Schedule", exact=True).select_option("daily")
+    page.get_by_role("button", name="20", exact=True).click()
+    expect(page.locator("#schedule-preview .moment")).to_have_count(20)
+    page.get_by_role("button", name="Set up schedule").last.click()
+    expect(listed).to_contain_text("Every day at 12:00, UTC")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    listed.get_by_role("link", name="Edit Noon").click()
+    page.get_by_label("Schedule", exact=True).select_option("twice-a-day")
+    page.get_by_role("button", name="Save schedule").last.click()
+    expect(listed).to_contain_text("Every day at 05:00 and 17:00, UTC")
+    switch = listed.get_by_role("switch", name="Enabled: Noon")
+    switch.press("Space")
+    expect(listed).to_contain_text("No next run")
+    expect(switch).not_to_be_checked()
+    expect(switch).to_be_focused()
+    listed.get_by_role("link", name="Remove Noon").click()
+    page.get_by_role("button", name="Remove schedule").click()
+    expect(listed).to_contain_text("No schedule yet")
+    assert Schedule.objects.get().deleted_at is not None
