@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -75,21 +75,16 @@ def _missing(error: SchemaError) -> dict[str, str]:
 def _explain(error: SchemaError) -> tuple[str, str]:
     path = ".".join(str(p) for p in error.absolute_path)
     wanted: Any = error.validator_value
-    sentences = {
-        "type": f"This must be {_type_words(wanted)}.",
-        "enum": f"Choose one of: {_listed(wanted)}.",
-        "oneOf": "Choose one of the offered values.",
-        "minLength": "Fill this in." if wanted == 1 else f"Use {wanted} characters or more.",
-        "maxLength": f"Use {wanted} characters or fewer.",
-        "minimum": f"Use {wanted} or more.",
-        "maximum": f"Use {wanted} or less.",
-        "minItems": f"Add {wanted} or more.",
-        "maxItems": f"Use {wanted} or fewer.",
-        "uniqueItems": "Each may stand here once.",
-        "additionalProperties": f"There is no such parameter: {error.message.split('(')[-1]}",
-        "pattern": "This is not in the form that is asked for.",
-    }
-    return path, sentences.get(str(error.validator), "This is not valid.")
+    sentence = SENTENCES.get(str(error.validator))
+    if error.validator == "minLength" and wanted == 1:
+        return path, "Fill this in."
+    return path, sentence(wanted, error) if sentence else "This is not valid."
+
+
+def _unknown(error: SchemaError) -> list[str]:
+    schema: Any = error.schema
+    instance: Any = error.instance
+    return [name for name in instance if name not in schema.get("properties", {})]
 
 
 def _type_words(wanted: Any) -> str:
@@ -108,6 +103,26 @@ def _type_words(wanted: Any) -> str:
 
 def _listed(values: Iterable[Any]) -> str:
     return ", ".join(str(v) for v in values)
+
+
+# How each rule of a schema reads, from what it wants and the error.
+SENTENCES: dict[str, Callable[[Any, SchemaError], str]] = {
+    "type": lambda wanted, _: f"This must be {_type_words(wanted)}.",
+    "enum": lambda wanted, _: f"Choose one of: {_listed(wanted)}.",
+    "oneOf": lambda _, __: "Choose one of the offered values.",
+    "anyOf": lambda _, __: "Choose one of the offered values.",
+    "minLength": lambda wanted, _: f"Use {wanted} characters or more.",
+    "maxLength": lambda wanted, _: f"Use {wanted} characters or fewer.",
+    "minimum": lambda wanted, _: f"Use {wanted} or more.",
+    "maximum": lambda wanted, _: f"Use {wanted} or less.",
+    "exclusiveMinimum": lambda wanted, _: f"Use more than {wanted}.",
+    "exclusiveMaximum": lambda wanted, _: f"Use less than {wanted}.",
+    "minItems": lambda wanted, _: f"Add {wanted} or more.",
+    "maxItems": lambda wanted, _: f"Use {wanted} or fewer.",
+    "uniqueItems": lambda _, __: "Each may stand here once.",
+    "additionalProperties": lambda _, e: f"There is no such parameter: {_listed(_unknown(e))}.",
+    "pattern": lambda _, __: "This is not in the form that is asked for.",
+}
 
 
 def mapping_errors(rows: Any, *, outgoing: bool) -> dict[str, str]:

@@ -189,7 +189,7 @@ class SchemaForm(forms.Form):
         natural: Any = {"switch": False, "lines": [], "chips": []}.get(leaf.widget, MISSING)
         default = leaf.schema.get("default", natural)
         same = type(value) is type(default) and value == default
-        return MISSING if same or value == natural else value
+        return MISSING if same else value
 
     def _given(self, leaf: Leaf) -> Any:
         if leaf.kept:
