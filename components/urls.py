@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from components.views import components, configuration_actions, configurations
+from components.views import (
+    components,
+    configuration_actions,
+    configurations,
+    jobs,
+    storage,
+    storage_changes,
+    tokens,
+)
+
+table_patterns = [
+    path("", storage.table, name="table"),
+    path("upload/", storage_changes.table_upload, name="table-upload"),
+    path("export/", storage.table_export, name="table-export"),
+    path("delete/", storage_changes.table_delete, name="table-delete"),
+    path("versions/<int:version>/restore/", storage.table_restore, name="table-restore"),
+]
 
 configuration_patterns = [
     path("", configurations.configuration, name="configuration"),
@@ -44,4 +60,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("components/<str:key>/new/", components.configuration_new, name="configuration-new"),
     path("configurations/tables/", components.table_options, name="table-options"),
     path("configurations/<int:pk>/", include(configuration_patterns)),
+    path("jobs/", jobs.jobs, name="jobs"),
+    path("jobs/<int:pk>/", jobs.job, name="job"),
+    path("jobs/<int:pk>/log/", jobs.job_log, name="job-log"),
+    path("jobs/<int:pk>/log/download/", jobs.job_log_download, name="job-log-download"),
+    path("jobs/<int:pk>/terminate/", jobs.job_terminate, name="job-terminate"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/new/", tokens.token_new, name="token-new"),
+    path("tokens/<int:pk>/revoke/", tokens.token_revoke, name="token-revoke"),
+    path("storage/", storage.storage, name="storage"),
+    path("storage/upload/", storage_changes.table_new, name="table-new"),
+    path("storage/buckets/<str:key>/", storage.bucket, name="bucket"),
+    path("storage/buckets/<str:key>/delete/", storage.bucket_delete, name="bucket-delete"),
+    path("storage/tables/<str:key>/", include(table_patterns)),
 ]
