@@ -51,7 +51,7 @@ class Health:
     def jobs(self) -> str:
         """What is wrong with the jobs workers."""
         if self.lost_jobs:
-            return f"A worker stopped while it ran {self.lost_jobs} jobs; they are being recovered."
+            return f"A worker stopped; jobs that are being recovered: {self.lost_jobs}."
         if self.oldest_job and self.now - self.oldest_job > LATE:
             return "No jobs worker takes up jobs: they stay Created."
         return ""

@@ -36,7 +36,9 @@ SELECT
     c.company,
     c.country,
     p.category,
-    round(o.quantity * o.unit_price * (1 - coalesce(o.discount, 0)), 2) AS revenue
+    round(
+        o.quantity * o.unit_price::DECIMAL(10, 2) * (1 - coalesce(o.discount, 0)::DECIMAL(4, 2)), 2
+    ) AS revenue
 FROM orders o
 JOIN customers c USING (customer_id)
 JOIN products p USING (product_id)
@@ -47,7 +49,7 @@ SELECT
     month,
     category,
     count(DISTINCT order_id) AS orders,
-    round(sum(revenue), 2) AS revenue
+    sum(revenue) AS revenue
 FROM sales
 GROUP BY month, category
 ORDER BY month, category;
@@ -59,7 +61,7 @@ SELECT
     company,
     country,
     count(DISTINCT order_id) AS orders,
-    round(sum(revenue), 2) AS revenue,
+    sum(revenue) AS revenue,
     max(month) AS last_month
 FROM sales
 GROUP BY customer_id, company, country
