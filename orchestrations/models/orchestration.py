@@ -103,7 +103,7 @@ class OrchestrationVersion(models.Model):
 class Phase(models.Model):
     """A group of tasks that run side by side.
 
-    `depends_on` None means: after the phase before it; a list names the keys of the phases it needs.
+    `depends_on` None means: after the phase before it; a list names the keys of those it needs.
     """
 
     orchestration = models.ForeignKey(

@@ -27,5 +27,6 @@ class ViewerTimezoneMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer in the viewer's zone."""
         with timezone.override(viewer_zone(request)):
             return self.get_response(request)

@@ -149,8 +149,10 @@ def start(home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         ({"SECRET_KEY": "short"}, "SECRET_KEY is shorter than 32 characters."),
         (
             {"DATABASE_URL": "postgresql:///x"},
-            "SECRET_KEY is not set. With DATABASE_URL it must be the same on every machine: "
-            "a random text of 50 characters.",
+            (
+                "SECRET_KEY is not set. With DATABASE_URL it must be the same on every machine: "
+                "a random text of 50 characters."
+            ),
         ),
     ],
 )
