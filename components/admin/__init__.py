@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from components.admin import component, configuration
+from components.admin import access, component, configuration, job, storage
 
-__all__ = ["component", "configuration"]
+__all__ = ["access", "component", "configuration", "job", "storage"]

@@ -10,7 +10,6 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from orchestrations.admin.reading import Operated, ReadOnly
 from orchestrations.enums import StartedBy
 from orchestrations.exceptions import OrchestrationsError
 from orchestrations.models import Orchestration, OrchestrationVersion, Phase, Task
@@ -18,6 +17,7 @@ from orchestrations.services import orchestrations as services
 from orchestrations.services.runs import start_run
 from orchestrations.validators import name_error
 from orchestrator_site.lib.access import EDIT
+from orchestrator_site.lib.panel import Operated, ReadOnly
 
 if TYPE_CHECKING:  # generic for the type checker, plain classes for Python
     FormBase = forms.ModelForm[Orchestration]

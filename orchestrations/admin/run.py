@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from orchestrations.admin.reading import Operated, ReadOnly
 from orchestrations.exceptions import NotAllowed
 from orchestrations.models import Run, RunEvent, TaskRun
 from orchestrations.services.runs import terminate_run
+from orchestrator_site.lib.panel import Operated, ReadOnly
 
 if TYPE_CHECKING:  # generic for the type checker, plain classes for Python
     RunBase = admin.ModelAdmin[Run]
