@@ -31,7 +31,9 @@ def compact_tables() -> None:
 
 @shared_task
 def sweep_storage() -> None:
-    """Drop old table versions and the segment files that nothing refers to."""
+    """Drop old table versions, and the segment files and uploads that nothing refers to."""
     from components.services.housekeeping import sweep_storage as sweep  # noqa: PLC0415  # leaf
+    from components.services.uploads import sweep_uploads  # noqa: PLC0415  # leaf
 
     sweep()
+    sweep_uploads()

@@ -59,6 +59,7 @@ class Leaf(Node):
     widget: str = "text"
     kept: str = ""  # signed: a secret or file that was given but not saved yet
     has_saved: bool = False  # a secret or file is stored
+    file_name: str = ""  # of an upload, given or saved
     kind: ClassVar[str] = "leaf"
 
     @property

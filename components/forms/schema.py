@@ -124,6 +124,7 @@ class SchemaForm(forms.Form):
         initial = initial_of(leaf)
         if leaf.widget in ("secret", "upload") and self.is_bound:
             self._receive(leaf)
+        leaf.file_name = self._file_name(leaf) if leaf.widget == "upload" else ""
         self.fields[leaf.name] = field
         if initial is not None:
             self.initial[leaf.name] = initial
@@ -164,6 +165,11 @@ class SchemaForm(forms.Form):
         except signing.BadSignature:
             return MISSING
 
+    def _file_name(self, leaf: Leaf) -> str:
+        """Return the name of the file that is given or saved; empty where there is none."""
+        reference = self._kept(leaf) if leaf.kept else leaf.stored
+        return file_name(reference) if isinstance(reference, str) else ""
+
     def _value(self, node: Node) -> Any:
         if isinstance(node, Leaf):
             return self._leaf_value(node)
@@ -197,17 +203,6 @@ class SchemaForm(forms.Form):
         if self.data.get(leaf.name + CLEAR):
             return MISSING
         return leaf.stored
-
-
-def file_of(leaf: Leaf) -> str:
-    """Return the name of the file that a leaf holds, given or saved; empty where none."""
-    reference = leaf.stored if leaf.has_saved else ""
-    if leaf.kept:
-        try:
-            reference = signing.loads(leaf.kept, salt=SALT, max_age=KEEP_SECONDS)
-        except signing.BadSignature:
-            reference = ""
-    return file_name(str(reference)) if reference else ""
 
 
 def edit_rows(data: QueryDict) -> QueryDict:

@@ -6,8 +6,6 @@ from django import template
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
-from components.forms.nodes import Leaf
-from components.forms.schema import file_of
 from components.queries.configurations import status_label
 
 register = template.Library()
@@ -17,14 +15,8 @@ _markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "striketh
 @register.filter
 def markdown(text: str) -> SafeString:
     """Render Markdown; HTML in it is shown as text, and links lead nowhere dangerous."""
-    html = _markdown.render(text or "")
+    html: str = _markdown.render(text or "")
     return mark_safe(html)  # noqa: S308  # the renderer escapes everything that it does not make
-
-
-@register.filter
-def given_file(leaf: Leaf) -> str:
-    """Return the name of the file that an upload field holds."""
-    return file_of(leaf)
 
 
 @register.filter

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -29,7 +29,7 @@ def editor(client: Client) -> User:
     return user
 
 
-def text_of(response: HttpResponse) -> str:
+def text_of(response: Any) -> str:
     body = re.sub(r"<[^>]+>", " ", response.content.decode())
     return re.sub(r"\s+", " ", html.unescape(body))
 

@@ -9,7 +9,6 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -64,12 +63,12 @@ def typed(configuration: Configuration, **values: Any) -> dict[str, Any]:
     return {**version, "parameters.url": "http://a", **values}
 
 
-def text_of(response: HttpResponse) -> str:
+def text_of(response: Any) -> str:
     body = re.sub(r"<[^>]+>", " ", response.content.decode())
     return re.sub(r"\s+", " ", html.unescape(body))
 
 
-def said(response: HttpResponse) -> str:
+def said(response: Any) -> str:
     return str(json.loads(response["HX-Trigger"])["toast"]["message"])
 
 
