@@ -249,7 +249,7 @@ def test_versions_are_compared_and_restored(editor: Client) -> None:
     save_orchestration(orchestration, user=None, expected_version=1, name="New", phases=[])
     path = reverse("orchestration-versions", args=[orchestration.pk])
     html = editor.get(path).content.decode()
-    assert re.findall(r'<tr class="diff-(\w+)"><td>.</td><td>([^<]+)', html) == [
+    assert re.findall(r'<tr class="diff-(\w+)"><td class="w-1">.</td><td>([^<]+)', html) == [
         ("del", "Name: Old"),
         ("del", "Phase: Phase 1"),
         ("del", "    First"),
