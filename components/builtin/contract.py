@@ -86,8 +86,8 @@ class Workbench(Protocol):
     def connect(self) -> duckdb.DuckDBPyConnection:
         """Open a DuckDB connection with memory, thread and temp limits."""
 
-    def sandbox(self, inputs: Sequence[InputTable], connection: duckdb.DuckDBPyConnection) -> None:
-        """Make each input a view under its alias, then lock the connection to those files."""
+    def sandbox(self, inputs: Sequence[InputTable]) -> duckdb.DuckDBPyConnection:
+        """Open a connection that holds a copy of each input under its alias and reads no file."""
 
     def store_query(self, connection: duckdb.DuckDBPyConnection, sql: str) -> SegmentData:
         """Write the rows of a query to the store."""
@@ -138,13 +138,12 @@ class Context:
         return self.workbench.connect()
 
     def sandbox(self) -> duckdb.DuckDBPyConnection:
-        """Open a connection for a person's SQL: inputs as views under their aliases, else nothing.
+        """Open a connection for a person's SQL: inputs as tables under their aliases, else nothing.
 
-        It reads no other file, writes none but in scratch, loads nothing and cannot be unlocked.
+        The tables are copies. It reads no file, writes none but in scratch, loads nothing and
+        cannot be unlocked.
         """
-        connection = self.workbench.connect()
-        self.workbench.sandbox(self.inputs, connection)
-        return connection
+        return self.workbench.sandbox(self.inputs)
 
     def upload(self, reference: str) -> Path:
         """Return the file that was given in the page; raises RunnerError where it is gone."""

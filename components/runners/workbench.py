@@ -19,12 +19,12 @@ from components.store.loading import Bench, load_file
 from components.store.segments import Store, open_store
 from components.store.tables import InputPlan, input_sql, segment_paths
 from components.store.writing import write_query
-from orchestrator_site.lib.duck import identifier
 
 MEGABYTE = 1024 * 1024
 DUCKDB_SHARE = 0.6  # of the job's memory; the rest is Python's and the drivers'
 DUCKDB_LEAST_MB = 64
 THREADS = 2
+SANDBOX_FILE = "job_tables.duckdb"  # its name is a catalogue's name in SQL: no likely schema
 
 
 class StoreWorkbench:
@@ -73,16 +73,24 @@ class StoreWorkbench:
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """Open a DuckDB connection with the job's limits."""
-        memory = max(DUCKDB_LEAST_MB, int(self._spec.memory_mb * DUCKDB_SHARE))
-        return sandbox.connect(self._folder("spill"), memory_mb=memory, threads=THREADS)
+        return self._connect()
 
-    def sandbox(self, inputs: Sequence[InputTable], connection: duckdb.DuckDBPyConnection) -> None:
-        """Make each input a view under its alias and lock the connection to those files."""
-        for table in inputs:
-            connection.execute(f"CREATE VIEW {identifier(table.destination)} AS {table.sql}")
-        files = [Path(path) for table in inputs for path in table.paths]
-        folders = [self._folder("spill"), self._folder("out")]
-        sandbox.sandbox(connection, files=files, directories=folders)
+    def sandbox(self, inputs: Sequence[InputTable]) -> duckdb.DuckDBPyConnection:
+        """Open a connection for a person's SQL: a copy of each input under its alias, else nothing.
+
+        Raises RunnerError where two inputs have the same alias.
+        """
+        folder = self._folder(f"sandbox-{uuid4().hex}")
+        database = folder / SANDBOX_FILE
+        with self._connect(database) as connection:
+            sandbox.take_in(connection, _selects(inputs))
+        return sandbox.locked(
+            database,
+            folder / "spill",
+            out=self._folder("out"),
+            memory_mb=self._duckdb_memory,
+            threads=THREADS,
+        )
 
     def store_query(self, connection: duckdb.DuckDBPyConnection, sql: str) -> SegmentData:
         """Write the rows of a query to the store; raises ImportRejected for impossible names."""
@@ -116,6 +124,18 @@ class StoreWorkbench:
             ) from None
         return local
 
+    @property
+    def _duckdb_memory(self) -> int:
+        return max(DUCKDB_LEAST_MB, int(self._spec.memory_mb * DUCKDB_SHARE))
+
+    def _connect(self, database: Path | None = None) -> duckdb.DuckDBPyConnection:
+        return sandbox.connect(
+            self._folder("spill"),
+            memory_mb=self._duckdb_memory,
+            threads=THREADS,
+            database=database,
+        )
+
     def _open(self, suffix: str = "") -> Store:
         where = self._spec.store
         return open_store(
@@ -126,6 +146,19 @@ class StoreWorkbench:
         folder = self._work / name
         folder.mkdir(exist_ok=True)
         return folder
+
+
+def _selects(inputs: Sequence[InputTable]) -> dict[str, str]:
+    """Return the SELECT of each alias; upper and lower case are the same name in SQL."""
+    seen: set[str] = set()
+    for table in inputs:
+        if table.destination.lower() in seen:
+            raise RunnerError(
+                f"Two input tables have the alias “{table.destination}”; give each its own.",
+                permanent=True,
+            )
+        seen.add(table.destination.lower())
+    return {table.destination: table.sql for table in inputs}
 
 
 def _link(file: Path, name: Path) -> None:

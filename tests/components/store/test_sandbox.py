@@ -1,4 +1,4 @@
-"""A person's SQL reads what it was given, and nothing else of the machine (I12)."""
+"""A person's SQL works on what was taken in, and on nothing else of the machine (I12)."""
 
 from __future__ import annotations
 
@@ -9,31 +9,36 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from components.store.sandbox import connect, sandbox
+from components.store.sandbox import connect, locked, take_in
 from orchestrator_site.lib.duck import StatementRefused, person_statements
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """`given/one` may be read, `out` written; everything else is secret."""
+    """`given/one` is taken in, `out` may be written; everything else is secret."""
     for name in ("given", "other", "out", "spill"):
         (tmp_path / name).mkdir()
     with closing(duckdb.connect()) as connection:
         for name in ("given/one", "given/two", "other/three"):
-            connection.execute(f"COPY (SELECT '{name}' AS s) TO '{tmp_path}/{name}.parquet'")
+            connection.execute(
+                f"COPY (SELECT '{name}' AS s, 'secret' AS hidden) TO '{tmp_path}/{name}.parquet'"
+            )
         connection.execute(f"ATTACH '{tmp_path}/other/x.db' AS x")
     (tmp_path / "other/secret.txt").write_text("secret")
+    (tmp_path / "spill/old.tmp").write_text("secret")
     (tmp_path / "out/link.txt").symlink_to(tmp_path / "other/secret.txt")
     (tmp_path / "out/folder").symlink_to(tmp_path / "other")
     return tmp_path
 
 
 @pytest.fixture
-def locked(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with closing(connect(root / "spill", memory_mb=64)) as connection:
-        one = root / "given/one.parquet"
-        connection.execute(f"CREATE VIEW one AS SELECT * FROM read_parquet('{one}')")
-        sandbox(connection, files=[one], directories=[root / "out"])
+def sandbox(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    database = root / "taken.duckdb"
+    with closing(connect(root / "spill", database=database)) as connection:
+        take_in(connection, {"one": f"SELECT s FROM read_parquet('{root}/given/one.parquet')"})
+    with closing(
+        locked(database, root / "new_spill", out=root / "out", memory_mb=64)
+    ) as connection:
         yield connection
 
 
@@ -42,16 +47,51 @@ def everything(root: Path) -> list[tuple[str, int]]:
     return sorted((str(f), f.stat().st_mtime_ns) for folder in folders for f in folder.iterdir())
 
 
-def test_it_reads_what_it_was_given(locked: duckdb.DuckDBPyConnection, root: Path) -> None:
-    assert locked.execute("SELECT s FROM one").fetchall() == [("given/one",)]
-    locked.execute(f"COPY (SELECT s FROM one) TO '{root}/out/result.parquet'")
-    found = locked.execute(f"FROM '{root}/out/result.parquet'").fetchall()
+def test_it_reads_what_was_taken_in(sandbox: duckdb.DuckDBPyConnection, root: Path) -> None:
+    assert sandbox.execute("FROM one").fetchall() == [("given/one",)]
+    sandbox.execute(f"COPY (SELECT s FROM one) TO '{root}/out/result.parquet'")
+    found = sandbox.execute(f"FROM '{root}/out/result.parquet'").fetchall()
     assert found == [("given/one",)]
+
+
+def test_it_does_not_know_where_its_rows_came_from(sandbox: duckdb.DuckDBPyConnection) -> None:
+    assert sandbox.execute("SELECT sql FROM duckdb_views() WHERE NOT internal").fetchall() == []
+    assert sandbox.execute("SELECT sql FROM duckdb_tables()").fetchall() == [
+        ("CREATE TABLE one(s VARCHAR);",)
+    ]
+    assert sandbox.execute("FROM duckdb_external_file_cache()").fetchall() == []
+    assert sandbox.execute("FROM duckdb_secrets()").fetchall() == []
+    assert sandbox.execute("FROM duckdb_temporary_files()").fetchall() == []
+
+
+def test_it_may_open_its_own_database_and_scratch_only(
+    sandbox: duckdb.DuckDBPyConnection, root: Path
+) -> None:
+    paths, folders = sandbox.execute(
+        "SELECT current_setting('allowed_paths'), current_setting('allowed_directories')"
+    ).fetchall()[0]
+    assert {path.partition(".duckdb")[0] for path in paths} == {f"{root}/taken"}
+    assert set(folders) == {f"{root}/out/", f"{root}/new_spill/"}
 
 
 @pytest.mark.parametrize(
     "statement",
     [
+        "FROM '{root}/given/one.parquet'",
+        "FROM read_parquet('{root}/given/one.parquet')",
+        "FROM read_blob('{root}/given/one.parquet')",
+        "FROM parquet_metadata('{root}/given/one.parquet')",
+        "FROM parquet_schema('{root}/given/one.parquet')",
+        "FROM query('FROM read_parquet(''{root}/given/one.parquet'')')",
+        "FROM query_table('{root}/given/one.parquet')",
+        "CREATE MACRO m() AS TABLE FROM read_parquet('{root}/given/one.parquet')",
+        "COPY (SELECT 1) TO '{root}/given/one.parquet'",
+        "COPY (SELECT 1) TO '{root}/given/one.parquet' (FORMAT parquet, USE_TMP_FILE false)",
+        "COPY one FROM '{root}/given/one.parquet'",
+        "FROM glob('{root}/given/*')",
+        "FROM glob('{root}/**')",
+        "FROM glob('{root}/spill/*')",
+        "FROM read_text('{root}/spill/old.tmp')",
         "FROM '{root}/given/two.parquet'",
         "FROM '{root}/other/three.parquet'",
         "FROM '{root}/given/../other/three.parquet'",
@@ -89,23 +129,28 @@ def test_it_reads_what_it_was_given(locked: duckdb.DuckDBPyConnection, root: Pat
         "RESET lock_configuration",
         "PRAGMA memory_limit = '1GB'",
         "CALL enable_logging()",
+        "SET temp_directory = '{root}/spill'",
+        "SET home_directory = '{root}'",
+        "SET log_query_path = '{root}/other/log'",
+        "PRAGMA enable_profiling = 'json'",
+        "FROM duckdb_extensions()",
         "SET profiling_output = '{root}/other/profile'",
     ],
 )
 def test_it_does_nothing_else(
-    locked: duckdb.DuckDBPyConnection, root: Path, statement: str
+    sandbox: duckdb.DuckDBPyConnection, root: Path, statement: str
 ) -> None:
     python_variable = duckdb.connect().execute("SELECT 'secret' AS s")
     before = everything(root)
     with pytest.raises(duckdb.Error):
-        locked.execute(statement.format(root=root)).fetchall()
+        sandbox.execute(statement.format(root=root)).fetchall()
     assert everything(root) == before
     assert python_variable.fetchall() == [("secret",)]
 
 
-def test_it_spills_to_its_own_folder(locked: duckdb.DuckDBPyConnection) -> None:
+def test_it_spills_to_its_own_folder(sandbox: duckdb.DuckDBPyConnection) -> None:
     rows = "SELECT hash(i)::VARCHAR || hash(i + 1)::VARCHAR AS s FROM range(2000000) t(i)"
-    found = locked.execute(f"SELECT count(*), min(s) < max(s) FROM ({rows} ORDER BY s)").fetchone()
+    found = sandbox.execute(f"SELECT count(*), min(s) < max(s) FROM ({rows} ORDER BY s)").fetchone()
     assert found == (2_000_000, True)
 
 
