@@ -12,12 +12,6 @@ from orchestrations.queries.schedules import words
 from orchestrator_site.lib import durations
 
 register = template.Library()
-TARGET_ICONS = {
-    "extractor": "world-download",
-    "transformation": "transform",
-    "writer": "database-export",
-    "application": "bolt",
-}
 
 
 @register.filter
@@ -44,12 +38,6 @@ def file_size(size: int) -> str:
 def thousands(number: int) -> str:
     """Write a count with commas."""
     return durations.format_count(number)
-
-
-@register.filter
-def type_icon(component_type: str) -> str:
-    """Return the icon of a type of component; that of a pipeline for a nested orchestration."""
-    return TARGET_ICONS.get(component_type, "hierarchy-2")
 
 
 @register.filter
