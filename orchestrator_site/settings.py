@@ -188,7 +188,8 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "in
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 # Running
-STORAGE_URL = env.url("STORAGE_URL", f"file://{HOME / 'storage'}", ["file", "s3"])
+# Uploads live beside it, under the same name with “-uploads”: never inside, where they are swept.
+STORAGE_URL = env.url("STORAGE_URL", f"file://{HOME / 'storage'}", ["file", "s3"]).rstrip("/")
 FILES_ROOT = env.folder("FILES_ROOT", HOME / "files")
 COMPONENT_MODULES = env.words("COMPONENT_MODULES", [])
 JOB_LIMIT = env.integer("JOB_LIMIT", 10, low=1, high=1000)
