@@ -11,7 +11,8 @@ from components.builtin.contract import InputTable, Manifest, OutputData, Output
 from components.runners.base import JobSpec, RunnerResult, StoreSettings
 from components.runners.execution import run_component, test_component
 from components.runners.workbench import StoreWorkbench
-from orchestrator_site.lib.duck import literals
+from components.store.columns import ZONED
+from orchestrator_site.lib.duck import identifier, literals
 
 MEMORY_MB = 512
 
@@ -34,13 +35,22 @@ class InlineRun:
         raise KeyError(table)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """Return the rows of the output that goes to the table id, in the order written."""
+        """Return the rows of the output that goes to the table id, in the order written.
+
+        A moment with a time zone reads as text in UTC, such as `2026-02-03 04:05:06+00`: DuckDB
+        needs another library to make a datetime of it.
+        """
         paths = [segment["path"] for segment in self.output(table)["segments"]]
         connection = self.workbench.connect()
         with connection, self.workbench.store.reading(paths) as files:
             names = literals([str(files[path]) for path in paths])
-            found = connection.execute(f"SELECT * FROM read_parquet({names})")  # noqa: S608
-            columns = [column[0] for column in found.description or ()]
+            relation = connection.sql(f"SELECT * FROM read_parquet({names})")  # noqa: S608
+            columns = relation.columns
+            items = [
+                f"CAST({identifier(name)} AS VARCHAR)" if type_ == ZONED else identifier(name)
+                for name, type_ in zip(columns, map(str, relation.types), strict=True)
+            ]
+            found = relation.project(", ".join(items))
             return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 
 

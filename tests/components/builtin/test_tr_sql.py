@@ -170,3 +170,13 @@ def test_a_table_larger_than_the_memory_is_sorted(run: Run) -> None:
     done = run(MANIFEST, blocks(script), memory_mb=256)
     (row,) = done.rows("out.c-test.last")
     assert len(row["text"]) == 112
+
+
+def test_moments_of_a_time_zone_pass_through(run: Run, table: Table) -> None:
+    moments = table("moments", "SELECT TIMESTAMPTZ '2026-02-03 04:05:06+02' AS moment")
+    done = run(MANIFEST, blocks("CREATE TABLE x AS SELECT moment FROM moments"), inputs=[moments])
+    (output,) = done.outputs
+    assert output["segments"][0]["columns"] == [
+        {"name": "moment", "type": "TIMESTAMP WITH TIME ZONE"}
+    ]
+    assert done.rows("out.c-test.x") == [{"moment": "2026-02-03 02:05:06+00"}]

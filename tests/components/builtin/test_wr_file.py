@@ -115,3 +115,19 @@ def test_the_folder_is_tested(tmp_path: Path, files: Path) -> None:
     assert (files / "a/b").is_dir()
     with pytest.raises(RunnerError, match="not inside the files folder"):
         try_inline(MANIFEST, {"folder": ".."}, root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        ("csv", "id,at\n1,2026-02-03 02:05:06+00\n2,\n"),
+        ("tsv", "id\tat\n1\t2026-02-03 02:05:06+00\n2\t\n"),
+        ("ndjson", '{"id":1,"at":"2026-02-03 02:05:06+00"}\n{"id":2,"at":null}\n'),
+    ],
+)
+def test_moments_of_a_time_zone_are_written_in_utc(
+    run: Run, table: Table, files: Path, kind: str, written: str
+) -> None:
+    rows = "SELECT 1 AS id, TIMESTAMPTZ '2026-02-03 04:05:06+02' AS at UNION ALL SELECT 2, NULL"
+    run(MANIFEST, {"format": kind}, inputs=[table("moments", rows)])
+    assert (files / f"moments.{kind}").read_text() == written

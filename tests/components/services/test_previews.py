@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -15,7 +16,7 @@ from components.exceptions import StorageError
 from components.models import Bucket, Table
 from components.queries import storage as queries
 from components.services.previews import export, preview
-from tests.builders import make_configuration
+from tests.builders import make_configuration, make_user
 from tests.storage_tables import KEY, load, values
 
 
@@ -109,3 +110,32 @@ def test_pages_list_buckets_tables_and_uses(
     make_configuration(name="d", input=[{"source": KEY}], deleted_at=timezone.now())
     uses = [(use.configuration, use.reads, use.writes) for use in queries.table_uses(KEY)]
     assert uses == [(reader, True, False), (writer, False, True)]
+
+
+MOMENTS = (
+    "SELECT TIMESTAMPTZ '2026-02-03 04:05:06.5+02' AS at, 'x' AS v"
+    " UNION ALL SELECT NULL, 'y' ORDER BY v"
+)
+
+
+@pytest.mark.django_db
+def test_moments_of_a_time_zone_are_shown_in_utc(client: Client) -> None:
+    version = load(MOMENTS)
+    assert version.columns[0]["type"] == "TIMESTAMP WITH TIME ZONE"
+    assert preview(version.table).rows == [["2026-02-03 02:05:06.5+00", "x"], [None, "y"]]
+    assert preview(version.table, text="02:05:06").rows == [["2026-02-03 02:05:06.5+00", "x"]]
+    with export(version.table) as file:
+        assert file.read() == b"at,v\n2026-02-03 02:05:06.5+00,x\n,y\n"
+    client.force_login(make_user(role="Viewer"))
+    rows = client.get(f"/api/v1/tables/{KEY}/rows").json()["rows"]
+    assert rows == [["2026-02-03 02:05:06.5+00", "x"], [None, "y"]]
+    csv = client.get(f"/api/v1/tables/{KEY}/rows?format=csv")
+    assert b"".join(csv.streaming_content) == b"at,v\n2026-02-03 02:05:06.5+00,x\n,y\n"  # type: ignore[attr-defined]
+
+
+@pytest.mark.django_db
+def test_moments_of_a_time_zone_are_a_key() -> None:
+    load(MOMENTS + " LIMIT 1", key=["at"])
+    later = "SELECT TIMESTAMPTZ '2026-02-03 02:05:06.5+00' AS at, 'z' AS v"
+    version = load(later, key=["at"], incremental=True)
+    assert preview(version.table).rows == [["2026-02-03 02:05:06.5+00", "z"]]
