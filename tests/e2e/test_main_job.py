@@ -45,11 +45,11 @@ def log_in(browser: Browser, installation: Installation) -> Page:
 
 def make_configuration(page: Page, source: Source) -> None:
     page.goto("/components/ex-http/new/")
-    page.get_by_label("Name", exact=True).fill("Orders")
+    page.get_by_role("textbox", name="Name*").fill("Orders")
     page.get_by_role("button", name="Create").click()
-    page.get_by_label("URL", exact=False).first.fill(source.url)
-    page.get_by_role("button", name="Save").first.click()
-    expect(page.get_by_text("Saved", exact=False).first).to_be_visible()
+    page.get_by_role("textbox", name="URL*").fill(source.url)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Changed url")).to_be_visible()
 
 
 def run_and_see_the_rows(page: Page, installation: Installation) -> None:
@@ -59,7 +59,8 @@ def run_and_see_the_rows(page: Page, installation: Installation) -> None:
         f"the job\n{installation.log()[-2000:]}",
     )
     page.goto("/storage/")
-    page.get_by_role("link", name=re.compile("orders")).first.click()
+    page.get_by_role("link", name=re.compile("in.c-orders")).first.click()
+    page.get_by_role("link", name="orders", exact=True).click()
     expect(page.get_by_text("name 42", exact=True)).to_be_visible()
 
 
@@ -95,14 +96,12 @@ def ended_runs(installation: Installation, orchestration: int) -> list[Any]:
 
 def both_runs_are_right(installation: Installation, orchestration: int, asked: datetime) -> None:
     """Two runs by themselves: the next two minutes, each once, Success, with its slot."""
-    runs = until(
-        lambda: (
-            (ended_runs(installation, orchestration) + [None, None])[1]
-            and ended_runs(installation, orchestration)
-        ),
+    until(
+        lambda: len(ended_runs(installation, orchestration)) >= 2,
         f"two runs by schedule\n{installation.log()[-3000:]}",
         seconds=200,
-    )[:2]
+    )
+    runs = ended_runs(installation, orchestration)[:2]
     due = [datetime.fromisoformat(run["scheduled_for"]) for run in runs]
     assert due[1] - due[0] == MINUTE
     assert due[0] - asked <= 2 * MINUTE
@@ -117,7 +116,7 @@ def no_further_run_comes(page: Page, installation: Installation, orchestration: 
     """Disable in the page, let a due minute pass, and count the runs."""
     page.goto(f"/orchestrations/{orchestration}/")
     expect(page.locator("table").get_by_text("Success").first).to_be_visible()
-    page.get_by_role("switch", name=re.compile("Enabled", re.IGNORECASE)).first.click()
+    page.get_by_role("switch", name="Enabled", exact=True).click()
     until(
         lambda: not installation.api("GET", f"/orchestrations/{orchestration}")["is_enabled"],
         "the switch",
