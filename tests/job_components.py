@@ -8,14 +8,18 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import logging
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from components.builtin.contract import Context, FileOptions, Manifest, TestContext
 from components.enums import ComponentType
@@ -118,6 +122,27 @@ def tell_secrets(context: Context) -> dict[str, Any]:
     return {"said": secret, "secret_environment": [k for k in os.environ if "SECRET" in k]}
 
 
+def spell_secrets(context: Context) -> dict[str, Any]:
+    """Let the secret out everywhere, in every spelling; then end as `then` says."""
+    secret = context.parameters["#secret"]
+    plain = json.dumps({"a": secret})
+    spelled = [secret, plain, json.dumps(plain), quote(secret), quote_plus(secret), escape(secret)]
+    spelled += [repr(secret), secret.encode().hex(), f"https://me:{quote(secret, safe='')}@host/"]
+    for before in ("", "u", "us", "user:"):
+        encoded = base64.b64encode(f"{before}{secret}".encode()).decode()
+        spelled += [encoded, encoded.replace("+", "-").replace("/", "_")]
+    spelled += [re.sub("%..", lambda sign: sign[0].lower(), quote(secret, safe=""))]
+    context.log("\n".join(spelled), "warning")
+    print(*spelled, sep="\n")  # noqa: T201
+    logging.getLogger("some.library").warning("Refused: %s", spelled)
+    if context.parameters["then"] == "fail":
+        raise RunnerError(f"Refused: {' '.join(spelled)}", permanent=True)
+    if context.parameters["then"] == "break":
+        raise ValueError(spelled)
+    context.state |= {"seen": spelled, "#token": f"new {secret}", "#given": "issued-token"}
+    return {"said": spelled, secret: 1, "token": "issued-token", "pin": 987654}
+
+
 def write(context: Context) -> dict[str, Any]:
     """Write a table for each of `tables`: {name: SELECT}; then end as `then` says."""
     with context.connect() as connection:
@@ -152,7 +177,17 @@ SCRIPTS: dict[str, Callable[[Context], dict[str, Any] | None]] = {
     function.__name__: function
     for function in (
         *(succeed, fail, break_down, leave, crash, wait_for_file, ignore_termination, breed),
-        *(hog, hog_in_a_grandchild, long_line, flood, tell_secrets, write, copy, read_upload),
+        *(
+            hog,
+            hog_in_a_grandchild,
+            long_line,
+            flood,
+            tell_secrets,
+            write,
+            copy,
+            read_upload,
+            spell_secrets,
+        ),
     )
 }
 

@@ -107,9 +107,10 @@ def attempt(
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a component raises
         text = masker.mask("".join(traceback.format_exception(error)))
         return failure(masker.mask(repr(error)), is_user_error=False) | {"traceback": text}
+    masker = masker.knowing(secret_values(done.state))  # such as a token that it was given
     return {
         "result": masker.mask_tree(done.result),
-        "state": vault.encrypt_tree(done.state),
+        "state": vault.encrypt_tree(masker.mask_tree(done.state, leave_secrets=True)),
         "outputs": done.outputs,
         "message": masker.mask(done.message),
     }

@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -23,6 +24,8 @@ PREFIX = "enc::"
 HIDDEN = "••••••••"  # stands in forms for a secret that is set
 MASK = "[hidden]"
 SHORTEST = 4  # characters that a secret needs to be masked
+PERCENT = re.compile(r"%[0-9A-F]{2}")  # some libraries write small letters
+ESCAPED_TIMES = 3
 LONG_LINE = 8  # characters from which one line of a secret of several lines is masked alone
 
 
@@ -145,23 +148,38 @@ class Masker:
     """Replaces secrets by `[hidden]`, in every spelling that logs and errors show them in."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in _forms(secret)}
+        self._secrets = list(secrets)
+        forms = {form for secret in self._secrets for form in _forms(secret)}
         self._forms = sorted(forms, key=len, reverse=True)
         self._longest = len(self._forms[0]) if self._forms else 0
         self._starts = {form[0] for form in self._forms}
         self._pattern: re.Pattern[str] | None = None  # made when there is something to mask
         self._held = ""
 
+    def knowing(self, secrets: Iterable[str]) -> Masker:
+        """Return a masker of these secrets too."""
+        return Masker([*self._secrets, *secrets])
+
     def mask(self, text: str) -> str:
         """Return the text without the secrets."""
         return _replace(text, self._spans(text))
 
-    def mask_tree(self, value: Any) -> Any:
-        """Return a copy of a JSON value with every text masked, keys included."""
+    def mask_tree(self, value: Any, *, leave_secrets: bool = False) -> Any:
+        """Return a copy of a JSON value with every text and number masked, keys included.
+
+        With `leave_secrets` what stands under a `#` key stays: it will be encrypted.
+        """
         if isinstance(value, dict):
-            return {self.mask(str(key)): self.mask_tree(item) for key, item in value.items()}
+            return {
+                self.mask(str(key)): item
+                if leave_secrets and _is_secret(key)
+                else self.mask_tree(item, leave_secrets=leave_secrets)
+                for key, item in value.items()
+            }
         if isinstance(value, list):
-            return [self.mask_tree(item) for item in value]
+            return [self.mask_tree(item, leave_secrets=leave_secrets) for item in value]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return MASK if str(value) in self._forms else value
         return self.mask(value) if isinstance(value, str) else value
 
     def feed(self, text: str) -> str:
@@ -219,16 +237,21 @@ def _forms(secret: str) -> set[str]:
     if len(plain) < SHORTEST:
         return set()
     raw = plain.encode("utf-8", "surrogatepass")
-    spellings = {
-        secret,
-        plain,
-        json.dumps(plain)[1:-1],
-        json.dumps(plain, ensure_ascii=False)[1:-1],
-    }
-    spellings |= {repr(plain)[1:-1], raw.hex()}
-    spellings |= {quote(raw), quote(raw, safe=""), quote_plus(raw)}
+    spellings = {secret, *_escaped_forms(plain), raw.hex(), raw.hex().upper(), escape(plain)}
+    quoted = {quote(raw), quote(raw, safe=""), quote_plus(raw)}
+    spellings |= quoted | {PERCENT.sub(lambda sign: sign[0].lower(), form) for form in quoted}
     spellings |= {line.strip() for line in plain.splitlines() if len(line.strip()) >= LONG_LINE}
     return {form for form in spellings | _base64_forms(raw) if len(form) >= SHORTEST}
+
+
+def _escaped_forms(plain: str) -> set[str]:
+    """Return how the secret reads as a literal, also as one inside others: JSON shown by repr."""
+    forms = {plain, plain.replace("'", "\\'")}  # as repr of a text with both kinds of quotes
+    for _ in range(ESCAPED_TIMES):
+        forms |= {json.dumps(form)[1:-1] for form in forms}
+        forms |= {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}
+        forms |= {repr(form)[1:-1] for form in forms}
+    return forms
 
 
 def _base64_forms(raw: bytes) -> set[str]:

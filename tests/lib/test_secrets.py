@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import re
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -156,3 +159,31 @@ def test_results_are_masked_with_their_keys() -> None:
     assert masker.mask_tree({"secret": ["a secret", 1, None]}) == {
         "[hidden]": ["a [hidden]", 1, None]
     }
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda s: json.dumps(json.dumps({"a": s})),
+        lambda s: repr(json.dumps([json.dumps(s)])),
+        lambda s: repr(f"""'{s}' "and more\""""),
+        html.escape,
+        lambda s: quote(s, safe=""),
+        lambda s: re.sub("%..", lambda sign: sign[0].lower(), quote(s)),
+        lambda s: s.encode().hex().upper(),
+    ],
+)
+def test_a_secret_is_masked_as_others_spell_it(spell: Callable[[str], str]) -> None:
+    secret = "o'b\"r/i\\en+ž"
+    masked = Masker([secret]).mask(spell(secret))
+    assert masked.count("[hidden]") == 1
+    assert "en" not in masked.replace("[hidden]", "")
+    assert "EE" not in masked.upper().replace("[HIDDEN]", "")
+
+
+def test_what_is_to_be_encrypted_stays_and_numbers_are_masked() -> None:
+    masker = Masker(["horse"]).knowing(["123456"])
+    tree = {"#a": "horse", "b": [{"horse": "a horse"}, 123456, 1234567, True]}
+    masked = {"b": [{"[hidden]": "a [hidden]"}, "[hidden]", 1234567, True]}
+    assert masker.mask_tree(tree) == {"#a": "[hidden]", **masked}
+    assert masker.mask_tree(tree, leave_secrets=True) == {"#a": "horse", **masked}
