@@ -8,12 +8,12 @@ import platform
 import shutil
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -40,10 +40,11 @@ from orchestrator_site.lib.secrets import encrypt_tree
 
 MEGABYTE = 1024 * 1024
 SOON = 60.0  # seconds that a delay may spend in the broker; a longer one is the sweeper's
-GIVE_UP_AFTER = 3600.0  # seconds of trying to write an end to a database that is away
+GIVE_UP_AFTER = 3600.0  # seconds of trying again while the database is away
 RETRY_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,8 @@ def _execute(claim: Claim, journal: JobJournal) -> Ending:
     job = claim.job
     if job.configuration is None:
         raise RunnerError("The configuration was deleted.", permanent=True)
-    spec = build_spec(job, job.configuration)
+    orders = partial(build_spec, job, job.configuration)
+    spec = _patiently(f"The beginning of job {job.pk}", orders)
     seconds = job.time_limit or job.component.time_limit or settings.JOB_TIME_LIMIT
     Path(spec.work).mkdir(parents=True, mode=0o700)
     try:
@@ -189,18 +191,21 @@ def _settle(claim: Claim, journal: JobJournal, ending: Ending) -> None:
     """Write the end of a job, trying again while the database is away; raises StaleToken."""
     if ending.by == EndedBy.LOSS:
         raise StaleToken
+    _patiently(f"The end of job {claim.job.pk}", partial(_write_end, claim, journal, ending))
+
+
+def _patiently(what: str, work: Callable[[], T]) -> T:
+    """Return what `work` gives, trying again while the database is away."""
     until = time.monotonic() + GIVE_UP_AFTER
     while True:
         try:
-            _write_end(claim, journal, ending)
+            return work()
         except (OperationalError, InterfaceError) as error:
             if time.monotonic() > until:
                 raise
-            logger.warning("The end of job %s is not written yet: %s", claim.job.pk, error)
+            logger.warning("%s waits for the database: %s", what, error)
             connection.close()
             time.sleep(RETRY_SECONDS)
-        else:
-            return
 
 
 def _write_end(claim: Claim, journal: JobJournal, ending: Ending) -> None:
