@@ -60,6 +60,7 @@ def make_orchestration(phases: int, tasks: int) -> Any:
     """Create an orchestration with a configuration of its own for each task."""
     from components.models import Component
     from components.services.configurations import create_configuration
+    from orchestrations.services.designs import PhaseInput, TaskInput
     from orchestrations.services.orchestrations import create_orchestration
 
     component = Component.objects.get(key="bench-noop")
@@ -70,7 +71,7 @@ def make_orchestration(phases: int, tasks: int) -> Any:
         ]
         for phase in range(phases)
     ]
-    designs = [{"tasks": [{"configuration": c.pk} for c in phase]} for phase in made]
+    designs = [PhaseInput(tasks=[TaskInput(configuration=c.pk) for c in phase]) for phase in made]
     return create_orchestration(name="Benchmark", user=None, phases=designs)
 
 

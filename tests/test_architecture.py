@@ -71,7 +71,7 @@ def test_no_http_below_the_views() -> None:
 
 @pytest.mark.parametrize("name", [str(t) for t in TEMPLATES])
 def test_every_template_compiles(name: str) -> None:
-    assert get_template(name)
+    assert get_template(name) is not None
 
 
 @pytest.mark.parametrize("name", [str(t) for t in FRAGMENTS])
