@@ -129,9 +129,14 @@ def minutes_between(first: datetime, last: datetime) -> list[datetime]:
     return [first + n * MINUTE for n in range((last - first) // MINUTE + 1)]
 
 
-def next_minute() -> datetime:
-    """The next turn of the minute."""
-    return datetime.now(UTC).replace(second=0, microsecond=0) + MINUTE
+def next_minute(ahead: float = 5) -> datetime:
+    """The next turn of the minute; waits for another where it is not so many seconds ahead."""
+    now = datetime.now(UTC)
+    found = now.replace(second=0, microsecond=0) + MINUTE
+    if found - now < timedelta(seconds=ahead):
+        wait_for(found)
+        found += MINUTE
+    return found
 
 
 def wait_for(when: datetime) -> None:

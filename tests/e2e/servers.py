@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import redis
 
 from tests.e2e.installation import free_port, until
@@ -71,11 +70,6 @@ class PrivatePostgres:
     def restart(self) -> None:
         """Crash it and start it again."""
         self._control("restart", "-m", "immediate")
-
-    def rows(self, sql: str) -> list[tuple[object, ...]]:
-        """What a query gives."""
-        with psycopg.connect(self.url) as connection:
-            return connection.execute(sql).fetchall()  # type: ignore[call-overload,no-any-return]
 
     def _control(self, *words: str) -> None:
         self._call("pg_ctl", "-D", str(self.data), "-w", "-t", "60", *words)

@@ -18,8 +18,8 @@ def test_killing_beat_around_the_minute_loses_and_doubles_no_slot(
 ) -> None:
     installation = start()
     pipeline = Pipeline(installation, source)
-    schedule = pipeline.every_minute()
     first = next_minute()
+    schedule = pipeline.every_minute()
     wait_for(first - timedelta(seconds=0.5))
     killed = installation.pid("beat")
     installation.kill("beat")  # away when the minute turns
