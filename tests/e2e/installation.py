@@ -185,11 +185,11 @@ def new_database() -> Iterator[str]:
     """A PostgreSQL database of its own for as long as the context lasts; gives its URL."""
     name = f"orchestrator_{secrets.token_hex(6)}"
     with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{name}"')
         try:
             yield f"{POSTGRES}/{name}"
         finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def json_of(text: str) -> Any:
