@@ -36,12 +36,13 @@ TABS = (
 def storage(request: HttpRequest) -> HttpResponse:
     """List buckets, or all tables, by search."""
     words = request.GET.get("q", "").strip()
-    buckets, tables = queries.buckets(words), queries.tables(words)
+    buckets: Paginator[Any] = Paginator(queries.buckets(words), PAGE)
+    tables: Paginator[Any] = Paginator(queries.tables(words), PAGE)
     tab = "tables" if request.GET.get("tab") == "tables" else "buckets"
-    pages: Paginator[Any] = Paginator(tables if tab == "tables" else buckets, PAGE)
+    pages = tables if tab == "tables" else buckets
     context = {
         "tab": tab,
-        "tabs": (("buckets", "Buckets", buckets.count()), ("tables", "Tables", tables.count())),
+        "tabs": (("buckets", "Buckets", buckets.count), ("tables", "Tables", tables.count)),
         "page_obj": pages.get_page(request.GET.get("page")),
         "words": words,
         "totals": queries.totals(),
