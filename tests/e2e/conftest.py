@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.installation import Installation, Source, new_database
+from tests.e2e.servers import private_redis, virtual_host
 
 Start = Callable[..., Installation]
 
@@ -21,10 +22,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
         def begin(kind: str = "embedded", **variables: str) -> Installation:
             if kind != "embedded":
                 variables["DATABASE_URL"] = ends.enter_context(new_database())
-                variables["BROKER_URL"] = {
-                    "postgres+redis": "redis://127.0.0.1:6379/5",
-                    "postgres+rabbitmq": "amqp://guest:guest@127.0.0.1:5672//",
-                }[kind]
+                if kind.endswith("rabbitmq"):
+                    variables["BROKER_URL"] = ends.enter_context(virtual_host())
+                else:
+                    variables["BROKER_URL"] = ends.enter_context(private_redis(tmp_path)).url
             home = tmp_path / kind
             home.mkdir(exist_ok=True)
             installation = Installation(home, **variables)
