@@ -127,8 +127,9 @@ def test_a_poll_gets_the_parts_that_changed_or_nothing(viewer: Client, control: 
     control.end(run, "t1")
     part = viewer.get(run.get_absolute_url(), headers=seen).content.decode()
     assert "<html" not in part
-    assert re.findall(r'<\w+ id="(run-[a-z]+)"', part) == ["run-live", "run-stats", "run-actions"]
-    assert part.count("hx-swap-oob") == 2
+    parts = ["run-live", "run-stats", "run-history", "run-actions"]
+    assert re.findall(r'<\w+ id="(run-[a-z]+)"', part) == parts
+    assert part.count("hx-swap-oob") == 3
 
 
 def test_the_page_says_which_task_failed_and_why(viewer: Client, control: Control) -> None:
