@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from orchestrator_site.lib.supervisor import STOP_AFTER
 from tests.e2e.conftest import Start
 from tests.e2e.installation import Source, new_database
 from tests.e2e.pipelines import MINUTE, Pipeline, moment, next_minute, wait_for
@@ -58,7 +60,7 @@ def test_a_broker_away_for_half_a_minute_delays_runs_and_nothing_else(
 
 
 @pytest.mark.rabbitmq
-def test_killing_the_control_worker_on_rabbitmq_only_delays_the_run(
+def test_killing_the_control_worker_on_rabbitmq_only_delays_the_run_and_all_stop_by_themselves(
     database: str, rabbitmq: str, start: Start, source: Source
 ) -> None:
     installation = start(DATABASE_URL=database, BROKER_URL=rabbitmq)
@@ -71,3 +73,6 @@ def test_killing_the_control_worker_on_rabbitmq_only_delays_the_run(
     assert ended["status"] == "success"
     assert [(task["status"], len(task["jobs"])) for task in ended["tasks"]] == [("success", 1)] * 2
     assert pipeline.ended(pipeline.run())["status"] == "success"
+    begun = time.monotonic()
+    assert installation.stop() == 0
+    assert time.monotonic() - begun < STOP_AFTER  # else idle workers had to be killed
