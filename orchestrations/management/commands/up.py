@@ -9,6 +9,9 @@ import socket
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,25 @@ from orchestrator_site.lib.access import ADMIN_ROLE
 from orchestrator_site.lib.supervisor import Child, Supervisor, die_with_parent
 
 WEB_THREADS = 8
+# What the processes would import after the fork, each for itself.
+PRELOADED = (
+    "celery.apps.beat",
+    "celery.apps.worker",
+    "celery.bin.worker",
+    "celery.concurrency.thread",
+    "celery.worker.consumer",
+    "celery.worker.pidbox",
+    "components.services.housekeeping",
+    "components.services.recovery",
+    "django.contrib.staticfiles.storage",
+    "gunicorn.app.base",
+    "gunicorn.arbiter",
+    "gunicorn.workers.gthread",
+    "kombu.transport.virtual",
+    "orchestrations.engine.recovery",
+    "orchestrations.scheduling.beat",
+    "whitenoise.middleware",
+)
 CONTROL_THREADS = 4
 
 
@@ -43,8 +65,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         self.stdout.write(f"Orchestrator {settings.VERSION}, data in {settings.HOME}")
         check_port(host, port)
-        call_command("migrate", interactive=False, verbosity=0)
-        collect_static()
+        with in_parallel(collect_static):
+            call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
         login = first_administrator()
         connections.close_all()
         supervisor = Supervisor(
@@ -74,6 +96,22 @@ def check_port(host: str, port: int) -> None:
             f"Port {port} of {host} cannot be used: {error.strerror}. "
             "Stop what uses it, or choose another: PORT=8001 make run"
         ) from None
+
+
+@contextmanager
+def in_parallel(work: Callable[[], None]) -> Iterator[None]:
+    """Do the work in a fork of this process while the context does its own; both must succeed."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    yield
+    if os.waitpid(pid, 0)[1]:
+        raise CommandError("The static files could not be gathered; see above.")
 
 
 def collect_static() -> None:
@@ -130,7 +168,8 @@ class Announcement:
 
 def preload() -> None:
     """Import what the children need, so that they share its memory, and keep it shared."""
-    import gunicorn.workers.gthread  # noqa: F401, PLC0415  # only here
+    for module in PRELOADED:
+        import_module(module)
     from django.urls import get_resolver  # noqa: PLC0415
 
     get_resolver().url_patterns  # noqa: B018  # imports every view
