@@ -8,6 +8,7 @@ import secrets
 import socket
 import sys
 import time
+import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.core.wsgi import get_wsgi_application
-from django.db import connections
+from django.db import OperationalError, connections
 
 from orchestrator_site import env
 from orchestrator_site.lib.access import ADMIN_ROLE
@@ -65,8 +66,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         self.stdout.write(f"Orchestrator {settings.VERSION}, data in {settings.HOME}")
         check_port(host, port)
-        with in_parallel(collect_static):
-            call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
+        with in_parallel(migrate), in_parallel(collect_static):
+            preload()
         login = first_administrator()
         connections.close_all()
         supervisor = Supervisor(
@@ -79,7 +80,8 @@ class Command(BaseCommand):
             write=self.stdout.write,
             pid_folder=settings.HOME / "run",
         )
-        preload()
+        gc.collect()
+        gc.freeze()
         announce = Announcement(self.stdout.write, host, port, login)
         status = supervisor.run(every_second=announce)
         gc.unfreeze()  # DuckDB reports what is still frozen at the end as leaks
@@ -107,11 +109,21 @@ def in_parallel(work: Callable[[], None]) -> Iterator[None]:
         try:
             work()
             status = 0
+        except OperationalError as error:
+            sys.stderr.write(f"The database of DATABASE_URL cannot be used: {error}\n")
+        except BaseException:  # noqa: BLE001  # the last frame of a process: print and end it
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(status)
     yield
     if os.waitpid(pid, 0)[1]:
-        raise CommandError("The static files could not be gathered; see above.")
+        raise CommandError("The start was given up; the reason is above.")
+
+
+def migrate() -> None:
+    """Bring the database to the state of the code."""
+    call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
 
 
 def collect_static() -> None:
@@ -167,15 +179,13 @@ class Announcement:
 
 
 def preload() -> None:
-    """Import what the children need, so that they share its memory, and keep it shared."""
+    """Import what the processes need, so that they share its memory."""
     for module in PRELOADED:
         import_module(module)
     from django.urls import get_resolver  # noqa: PLC0415
 
     get_resolver().url_patterns  # noqa: B018  # imports every view
     current_app.loader.import_default_modules()
-    gc.collect()
-    gc.freeze()
 
 
 def serve(host: str, port: int) -> None:
