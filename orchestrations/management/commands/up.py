@@ -95,7 +95,7 @@ def check_port(host: str, port: int) -> None:
             pass
     except OSError as error:
         raise CommandError(
-            f"Port {port} of {host} cannot be used: {error.strerror}. "
+            f"Port {port} of {host} cannot be used: {os.strerror(error.errno or 0)}. "
             "Stop what uses it, or choose another: PORT=8001 make run"
         ) from None
 
