@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
+from django_htmx.http import HttpResponseClientRedirect
 
 API = "/api/v1/"
 
@@ -45,3 +48,25 @@ class PagesNeedLoginMiddleware(LoginRequiredMiddleware):
         if request.path.startswith(API):
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)
+
+    def handle_no_permission(  # type: ignore[override]  # htmx is redirected otherwise
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
+    ) -> HttpResponseBase:
+        """Lead to the login and from there back to a page that a browser can open.
+
+        That is not always the address asked for: what htmx asks for may be a part of a page, and
+        what is posted cannot be got. Both come from a page, which the Referer names.
+        """
+        is_htmx = request.headers.get("HX-Request") == "true"
+        if request.method in {"GET", "HEAD"} and not is_htmx:
+            return super().handle_no_permission(request, view_func)
+        login = redirect_to_login(_page_of(request), self.get_login_url(view_func))
+        return HttpResponseClientRedirect(login.url) if is_htmx else login
+
+
+def _page_of(request: HttpRequest) -> str:
+    """Return the address of our page that sent a request; the first page if it is not known."""
+    page = urlsplit(request.headers.get("Referer", ""))
+    if page.netloc != request.get_host():
+        return "/"
+    return f"{page.path}?{page.query}" if page.query else page.path or "/"
