@@ -22,8 +22,8 @@ class TextField(forms.CharField):
     """A text; empty means that there is none."""
 
     def clean(self, value: Any) -> Any:
-        """Return the text or MISSING."""
-        return super().clean(value) or MISSING
+        """Return the text or MISSING; browsers send a line's end as CR LF, it is kept as LF."""
+        return super().clean(value).replace("\r\n", "\n") or MISSING
 
 
 class NumberField(forms.FloatField):

@@ -8,6 +8,7 @@ from django.http import QueryDict
 
 from components.builtin import manifests
 from components.forms.configurations import RawForm, with_secrets
+from components.forms.fields import TextField
 from components.forms.json_text import JsonTextError, lines_of, load_json
 from components.forms.nodes import Leaf, humanized
 from components.forms.schema import Root, SchemaForm, edit_rows
@@ -117,6 +118,11 @@ def test_saving_an_untouched_form_changes_nothing() -> None:
         data.setlist(name, prepared if isinstance(prepared, list) else [prepared])
     data.setlist("p.rows.row", ["0"])
     assert value_of(stored, dict(data.lists())) == stored
+
+
+def test_lines_end_as_they_did_before_a_browser_sent_them() -> None:
+    field = TextField(strip=False)
+    assert field.clean("SELECT 1;\r\nSELECT 2;\r\n") == "SELECT 1;\nSELECT 2;\n"
 
 
 def test_wrong_input_is_named_at_its_field_and_kept() -> None:
