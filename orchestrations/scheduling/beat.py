@@ -14,10 +14,11 @@ from typing import Any
 
 from celery.beat import SchedulingError
 from django.db import Error, connection
+from django.db.models import Q
 from django.utils import timezone
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
-from orchestrations.scheduling.slots import PROJECTED, fire_due, next_wake
+from orchestrations.scheduling.slots import PROJECTED, TICKING, fire_due, next_wake
 
 # Seconds. A new or changed schedule is noticed, and a jump of the clock is, after IDLE at most.
 IDLE = 1.0
@@ -144,6 +145,8 @@ class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-b
         now = timezone.now()
         if self._seen is not None and now < self._seen - CLOCK_SET_BACK:
             self._forget()
+        if self._seen is None:
+            self._say_hello(now)
         self._seen = now
         try:
             return float(super().tick())
@@ -151,6 +154,15 @@ class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-b
             # What is half-read would count as read.
             self._forget()
             raise
+
+    def _say_hello(self, now: datetime) -> None:
+        """Show at once that beat is there again, and let the work of ten seconds be due now.
+
+        Else the dashboard would call a scheduler late that has just begun.
+        """
+        long_ago = Q(last_run_at=None) | Q(last_run_at__lt=now - timedelta(minutes=1))
+        ticking = self.Model.objects.filter(long_ago, name=TICKING)
+        ticking.update(last_run_at=now - timedelta(seconds=10))
 
     def _forget(self) -> None:
         """Let the next tick read all periodic tasks and compute anew when each is due."""

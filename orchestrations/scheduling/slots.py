@@ -27,6 +27,8 @@ from orchestrator_site.lib import bell, cron
 
 # Names of periodic tasks that are projections of schedules begin so.
 PROJECTED = "orchestrations.schedule."
+# The periodic task of every ten seconds, by which a beat is seen to be alive.
+TICKING = "orchestrations.tasks.recover_runs"
 BATCH = 500
 # Slots that one transaction writes for all its schedules together.
 SLOTS_AT_ONCE = 5_000

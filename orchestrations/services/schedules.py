@@ -21,7 +21,7 @@ from orchestrations.enums import Misfire, Overlap
 from orchestrations.exceptions import InvalidSchedule, NotAllowed
 from orchestrations.models import Orchestration, Schedule
 from orchestrations.scheduling.preview import Preview, PreviewMoment, check_timing, preview
-from orchestrations.scheduling.slots import PROJECTED, fire_due, latest, upcoming
+from orchestrations.scheduling.slots import PROJECTED, TICKING, fire_due, latest, upcoming
 from orchestrator_site.lib import cron as crons
 
 __all__ = [
@@ -196,7 +196,7 @@ def ensure_housekeeping() -> None:
 
 def last_tick() -> datetime | None:
     """Return when beat last sent the work of every ten seconds; told up to half a minute late."""
-    ticking = PeriodicTask.objects.filter(name="orchestrations.tasks.recover_runs")
+    ticking = PeriodicTask.objects.filter(name=TICKING)
     moment: datetime | None = ticking.values_list("last_run_at", flat=True).first()
     return moment
 

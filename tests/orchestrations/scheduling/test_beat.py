@@ -16,7 +16,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from orchestrations.models import Run, Schedule, Slot
 from orchestrations.scheduling.beat import IDLE, Duty, SlotScheduler
-from orchestrations.services.schedules import create_schedule, ensure_housekeeping
+from orchestrations.scheduling.slots import TICKING
+from orchestrations.services.schedules import create_schedule, ensure_housekeeping, last_tick
 from orchestrator_site.celery import app
 from tests.builders import make_empty_orchestration, make_schedule
 
@@ -133,6 +134,27 @@ def test_ordinary_periodic_tasks_are_sent_and_projected_ones_are_not(
 
     assert sent(queue) == ["components.tasks.recover_jobs"]
     assert list(scheduler.schedule) == ["components.tasks.recover_jobs"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_seen_from_its_first_tick_on(scheduler: SlotScheduler, queue: Connection) -> None:
+    keep_house(TICKING)
+    PeriodicTask.objects.filter(name=TICKING).update(last_run_at=NOON - timedelta(hours=1))
+    with time_machine.travel(NOON, tick=False):
+        scheduler.tick()
+        assert last_tick() == NOON
+    assert sent(queue) == [TICKING]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_beat_that_starts_again_and_again_still_lets_the_work_come(
+    scheduler: SlotScheduler, queue: Connection
+) -> None:
+    keep_house(TICKING)
+    PeriodicTask.objects.filter(name=TICKING).update(last_run_at=NOON - timedelta(seconds=11))
+    with time_machine.travel(NOON, tick=False):
+        scheduler.tick()
+    assert sent(queue) == [TICKING]
 
 
 @pytest.mark.django_db(transaction=True)

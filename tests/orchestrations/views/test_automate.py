@@ -608,8 +608,9 @@ def test_only_editors_automate(
 
 
 def test_it_needs_a_login(client: Client, configuration: Configuration) -> None:
-    response = client.post(url_of(configuration), {"preset": "hourly"})
+    response = client.get(url_of(configuration))
     assert response["Location"] == f"{reverse('login')}?next={url_of(configuration)}"
+    assert client.post(url_of(configuration), {"preset": "hourly"}).status_code == 302
     assert Orchestration.objects.count() == 0
 
 
