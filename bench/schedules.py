@@ -103,7 +103,15 @@ def make(n: int, cron: Callable[[int], str]) -> None:
             orchestration=orchestration,
             number=1,
             change="Created",
-            definition={"name": orchestration.name, "description": "", "phases": []},
+            definition={
+                "name": orchestration.name,
+                "description": "",
+                "variables": {},
+                "phases": [],
+                "schedules": [],
+                "triggers": [],
+                "notifications": [],
+            },
         )
         for orchestration in made
     )

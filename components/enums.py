@@ -95,8 +95,30 @@ class SegmentKind(TextChoices):
 
 
 class TokenScope(TextChoices):
-    """What a token may do; each includes the ones before it."""
+    """What a token may do; each includes the ones before it.
 
+    The first starts, follows and stops the orchestrations it was made for, and nothing else.
+    """
+
+    TRIGGER = "trigger", "Start some orchestrations"
     READ = "read", "Read"
     RUN = "run", "Run"
     WRITE = "write", "Write"
+
+
+class AuditAction(TextChoices):
+    """What was done to an object."""
+
+    CREATED = "created", "Created"
+    CHANGED = "changed", "Changed"
+    DELETED = "deleted", "Deleted"
+
+
+class AuditChannel(TextChoices):
+    """By which way a change came."""
+
+    PAGE = "page", "Page"
+    API = "api", "API"
+    ADMIN = "admin", "Administration"
+    COMMAND = "command", "Command"
+    SYSTEM = "system", "System"

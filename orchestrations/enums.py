@@ -109,3 +109,30 @@ class SlotOutcome(TextChoices):
     MISSED = "missed", "Missed"
     PAUSED = "paused", "Paused"
     REJECTED = "rejected", "Rejected"
+
+
+class NotificationEvent(TextChoices):
+    """What a notification tells of; the order is that of its page."""
+
+    ERROR = "error", "Errors"
+    WARNING = "warning", "Warnings"
+    SUCCESS = "success", "Success"
+    PROCESSING = "processing", "Processing"  # longer than usual, by so many per cent
+    WAITING = "waiting", "Waiting"  # longer than so many minutes
+
+
+class Channel(TextChoices):
+    """How a notification reaches its recipient; all but e-mail are a POST of JSON."""
+
+    EMAIL = "email", "E-mail"
+    WEBHOOK = "webhook", "Webhook"
+    SLACK = "slack", "Slack"
+    TEAMS = "teams", "Microsoft Teams"
+
+
+class DeliveryStatus(TextChoices):
+    """Where a delivery stands; a pending one is tried (again) at its `next_try_at`."""
+
+    PENDING = "pending", "Pending"
+    SENT = "sent", "Sent"
+    GIVEN_UP = "given_up", "Given up"

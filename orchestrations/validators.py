@@ -6,6 +6,7 @@ Pure functions over plain data: what needs the database is checked by the servic
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -15,6 +16,9 @@ MAX_KEY = 40
 MAX_PHASES = 500
 MAX_TASKS = 5000
 MAX_ID = 2**63 - 1
+MAX_VARIABLES = 100
+MAX_VALUE = 10_000
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 MAX_SECONDS = 30 * 24 * 3600
 
 Item = Mapping[str, Any]
@@ -73,6 +77,23 @@ def name_error(name: Any) -> str:
     if len(name) > MAX_NAME:
         return f"Use {MAX_NAME} characters or fewer."
     return "A name cannot hold a NUL character." if "\0" in name else ""
+
+
+def variable_errors(variables: Any) -> dict[str, str]:
+    """Return a sentence for each wrong variable, by paths such as `variables.city`."""
+    if not isinstance(variables, Mapping):
+        return {"variables": "Use a JSON object of names and texts, such as {}."}
+    if len(variables) > MAX_VARIABLES:
+        return {"variables": f"Use at most {MAX_VARIABLES} variables."}
+    errors = {}
+    for name, value in variables.items():
+        if not VARIABLE.fullmatch(str(name)):
+            errors[f"variables.{name}"] = (
+                "A name is a letter and then letters, digits, _, - or ., 64 characters at most."
+            )
+        elif not isinstance(value, str) or len(value) > MAX_VALUE or "\0" in value:
+            errors[f"variables.{name}"] = f"Use a text of {MAX_VALUE} characters or fewer."
+    return errors
 
 
 def phase_errors(phases: Sequence[Item]) -> dict[str, str]:

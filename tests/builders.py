@@ -15,6 +15,7 @@ from components.services import job_transitions
 from components.services.job_transitions import Claim
 from orchestrations.enums import StartedBy
 from orchestrations.models import Orchestration, OrchestrationVersion, Run, Schedule
+from orchestrations.models.orchestration import Definition
 from orchestrations.services.designs import TaskInput
 from orchestrations.services.orchestrations import create_orchestration
 
@@ -72,7 +73,15 @@ def make_empty_orchestration(**fields: Any) -> Orchestration:
     OrchestrationVersion.objects.create(
         orchestration=orchestration,
         number=orchestration.version,
-        definition={"name": orchestration.name, "description": "", "phases": []},
+        definition=Definition(
+            name=orchestration.name,
+            description=orchestration.description,
+            variables={},
+            phases=[],
+            schedules=[],
+            triggers=[],
+            notifications=[],
+        ),
         change="Created",
     )
     return orchestration

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from components.models.access import ApiToken, IdempotencyKey
+from components.models.access import ApiToken, AuditEntry, IdempotencyKey
 from components.models.component import Component, Configuration, ConfigurationVersion
 from components.models.job import Job, JobEvent, JobLog
 from components.models.storage import Bucket, Segment, Table, TableVersion, VersionSegment
 
 __all__ = [
     "ApiToken",
+    "AuditEntry",
     "Bucket",
     "Component",
     "Configuration",

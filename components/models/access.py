@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
-from components.enums import TokenScope
+from components.enums import AuditAction, AuditChannel, TokenScope
 
 
 class ApiToken(models.Model):
@@ -43,3 +43,33 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class AuditEntry(models.Model):
+    """One change of one object: who, when, from where, and each field before and after.
+
+    The object is named, not referred to, so that an entry outlives it. `changes` is
+    `{field: [before, after]}` with secrets named, not shown; long values are cut.
+    """
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    actor = models.CharField(max_length=200, help_text="Name at that time, or what did it.")
+    channel = models.CharField(max_length=20, choices=AuditChannel.choices)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    token_name = models.CharField(max_length=100, blank=True)
+    action = models.CharField(max_length=20, choices=AuditAction.choices)
+    object_type = models.CharField(max_length=50, help_text="Such as configuration.")
+    object_id = models.CharField(max_length=40)
+    object_name = models.CharField(max_length=300)
+    changes = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name_plural = "audit entries"
+        indexes = [models.Index(fields=["object_type", "object_id", "-id"], name="audit_object")]
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.action} {self.object_type} {self.object_name}"

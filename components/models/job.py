@@ -27,6 +27,9 @@ class Job(models.Model):
     parameters = models.JSONField(
         default=dict, blank=True, help_text="Laid over the configuration's, for this job only."
     )
+    variables = models.JSONField(
+        default=dict, blank=True, help_text="{name: text} put in place of {{ name }}."
+    )
     origin = models.CharField(max_length=20, choices=JobOrigin.choices, default=JobOrigin.MANUAL)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

@@ -61,17 +61,22 @@ class OrchestrationIn(Schema):
     )
     name: str
     description: str = ""
+    variables: dict[str, str] = {}
     phases: list[PhaseIn] = []
 
 
 class OrchestrationPut(OrchestrationIn):
-    """The whole orchestration; `version` must be the latest, else the answer is 409."""
+    """The whole orchestration; the answer is 409 where it was changed since `version`.
+
+    Variables that are left out stay as they are.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={"example": {"name": "Shop", "version": 3, "phases": PHASES}},
     )
     version: int
+    variables: dict[str, str] | None = None  # type: ignore[assignment]  # wider than for a new one
     is_enabled: bool | None = None
 
 
@@ -86,9 +91,15 @@ class OrchestrationOut(Schema):
     description: str
     is_enabled: bool
     version: int
+    variables: dict[str, str]
     phases: list[dict[str, Any]]
     created_at: datetime
     updated_at: datetime
+
+    @staticmethod
+    def resolve_variables(orchestration: Orchestration) -> dict[str, str]:
+        latest = orchestration.versions.get(number=orchestration.version)
+        return dict(latest.definition["variables"])
 
     @staticmethod
     def resolve_phases(orchestration: Orchestration) -> list[dict[str, Any]]:
@@ -157,6 +168,7 @@ def create_orchestration(request: HttpRequest, body: OrchestrationIn) -> Status[
         service.create_orchestration(
             name=body.name,
             description=body.description,
+            variables=body.variables,
             phases=sent(body.phases),
             user=user_of(request),
         ),
@@ -183,6 +195,7 @@ def save_orchestration(request: HttpRequest, pk: int, body: OrchestrationPut) ->
         expected_version=body.version,
         name=body.name,
         description=body.description,
+        variables=body.variables,
         phases=sent(body.phases),
     )
     if body.is_enabled is not None:

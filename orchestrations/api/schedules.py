@@ -182,17 +182,14 @@ def change_schedule(request: HttpRequest, pk: int, body: SchedulePatch) -> Sched
     schedule = get_object_or_404(active_schedules(), pk=pk)
     content = body.dict(exclude_unset=True)
     enabled = content.pop("is_enabled", None)
-    if content:
-        schedule = service.update_schedule(schedule, **content)
-    if enabled is not None:
-        schedule = service.set_enabled(schedule, enabled=enabled)
-    return schedule
+    return service.update_schedule(schedule, user=user_of(request), enabled=enabled, **content)
 
 
 @router.delete("/schedules/{int:pk}", response={204: None, **ERRORS}, auth=needs(EDIT))
 def delete_schedule(request: HttpRequest, pk: int) -> Status[None]:
     """Remove a schedule; what became of its due moments stays."""
-    service.delete_schedule(get_object_or_404(active_schedules(), pk=pk))
+    schedule = get_object_or_404(active_schedules(), pk=pk)
+    service.delete_schedule(schedule, user=user_of(request))
     return Status(204, None)
 
 

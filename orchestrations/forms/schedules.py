@@ -342,7 +342,7 @@ class ScheduleForm(TimingForm):
         name = self.cleaned_data["name"]
         try:
             if self.schedule is not None:
-                return schedules.update_schedule(self.schedule, name=name, **when)
+                return schedules.update_schedule(self.schedule, user=user, name=name, **when)
             return schedules.create_schedule(self.orchestration, name=name, user=user, **when)
         except (InvalidOrchestration, NotAllowed) as error:
             self.refuse(error)

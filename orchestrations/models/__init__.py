@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from orchestrations.models.access import TokenGrant
+from orchestrations.models.notification import Delivery, Notification
 from orchestrations.models.orchestration import Orchestration, OrchestrationVersion, Phase, Task
+from orchestrations.models.retention import Retention
 from orchestrations.models.run import Run, RunEvent, TaskAttempt, TaskRun
 from orchestrations.models.schedule import Schedule, Slot
+from orchestrations.models.trigger import Trigger, TriggerTable
 
 __all__ = [
+    "Delivery",
+    "Notification",
     "Orchestration",
     "OrchestrationVersion",
     "Phase",
+    "Retention",
     "Run",
     "RunEvent",
     "Schedule",
@@ -17,4 +24,7 @@ __all__ = [
     "Task",
     "TaskAttempt",
     "TaskRun",
+    "TokenGrant",
+    "Trigger",
+    "TriggerTable",
 ]

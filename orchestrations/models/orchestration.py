@@ -39,11 +39,61 @@ class PhaseDesign(TypedDict):
     tasks: list[TaskDesign]
 
 
-class Definition(TypedDict):
-    """What an OrchestrationVersion keeps; one entry per phase, in order."""
+class ScheduleDesign(TypedDict):
+    """A schedule in a version's definition; times are ISO 8601 in UTC, None means no such limit."""
+
+    id: int
+    name: str
+    cron: str
+    timezone: str
+    is_enabled: bool
+    overlap: str
+    misfire: str
+    misfire_limit: int
+    valid_from: str | None
+    valid_to: str | None
+    paused_until: str | None
+    variables: dict[str, Any]
+
+
+class TriggerDesign(TypedDict):
+    """A trigger in a version's definition; `tables` holds ids of tables."""
+
+    id: int
+    name: str
+    is_enabled: bool
+    cooldown: int  # minutes
+    tables: list[str]
+    variables: dict[str, Any]
+
+
+class NotificationDesign(TypedDict):
+    """A recipient in a version's definition; `address` is cipher text where it is a URL."""
+
+    key: str
+    event: str
+    channel: str
+    address: str
+    threshold: int | None
+
+
+class Surroundings(TypedDict):
+    """What makes and follows runs of an orchestration; each has a page and services of its own."""
+
+    schedules: list[ScheduleDesign]
+    triggers: list[TriggerDesign]
+    notifications: list[NotificationDesign]
+
+
+class Definition(Surroundings):
+    """What an OrchestrationVersion keeps; one entry per phase, in order.
+
+    `variables` holds the usual values of `{{ name }}` in the parameters of the tasks' jobs.
+    """
 
     name: str
     description: str
+    variables: dict[str, str]
     phases: list[PhaseDesign]
 
 
@@ -81,7 +131,7 @@ class OrchestrationVersion(models.Model):
         Orchestration, on_delete=models.CASCADE, related_name="versions"
     )
     number = models.PositiveIntegerField()
-    definition = models.JSONField(help_text="Definition: name, description, phases with tasks.")
+    definition = models.JSONField(help_text="Definition: what was edited, as it was.")
     change = models.CharField(max_length=500, help_text="What changed, as a sentence.")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

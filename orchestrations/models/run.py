@@ -11,6 +11,7 @@ from components.models import Configuration, Job
 from orchestrations.enums import ACTIVE_RUN, FINISHED_RUN, RunStatus, StartedBy, TaskStatus
 from orchestrations.models.orchestration import Orchestration, OrchestrationVersion
 from orchestrations.models.schedule import Schedule
+from orchestrations.models.trigger import Trigger
 
 
 class Run(models.Model):
@@ -28,10 +29,18 @@ class Run(models.Model):
         Schedule, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
     )
     scheduled_for = models.DateTimeField(null=True, blank=True, help_text="Its due moment.")
+    trigger = models.ForeignKey(
+        Trigger, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
+    )
+    updates = models.JSONField(
+        default=list, blank=True, help_text="[{table, version, at}] that the trigger saw."
+    )
     retry_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="retried_by"
     )
-    variables = models.JSONField(default=dict, blank=True)
+    variables = models.JSONField(
+        default=dict, blank=True, help_text="{name: text}; over those of the orchestration."
+    )
     selected = models.JSONField(
         null=True, blank=True, help_text="Keys of the tasks to run; empty means all active ones."
     )

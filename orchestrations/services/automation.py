@@ -36,5 +36,5 @@ def automate(
         phases=[{"name": "Phase 1", "tasks": [{"configuration": configuration.pk}]}],
         change=f"Automated “{configuration.name}”.",
     )
-    create_schedule(orchestration, cron=cron, timezone=timezone, user=user)
+    create_schedule(orchestration, cron=cron, timezone=timezone, user=user, amend=True)
     return orchestration

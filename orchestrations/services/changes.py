@@ -22,9 +22,17 @@ def describe_change(old: Definition, new: Definition) -> str:
         parts.append(f"Renamed to “{new['name']}”")
     if old["description"] != new["description"]:
         parts.append("Changed the description")
+    parts += _listed(
+        "Changed variable",
+        [
+            name
+            for name in {**old["variables"], **new["variables"]}
+            if old["variables"].get(name) != new["variables"].get(name)
+        ],
+    )
     parts += _phase_changes(old["phases"], new["phases"])
     parts += _task_changes(old["phases"], new["phases"])
-    if not parts and old != new:
+    if not parts and old["phases"] != new["phases"]:
         parts.append("Moved tasks")
     sentence = "; ".join([*parts[:1], *(p[0].lower() + p[1:] for p in parts[1:])])
     return f"{sentence}."[:CHANGE_LENGTH] if sentence else ""

@@ -11,7 +11,7 @@ from orchestrations.exceptions import InvalidOrchestration
 from orchestrations.models import Orchestration
 from orchestrations.models.orchestration import Definition, PhaseDesign, TaskDesign
 from orchestrations.services.nesting import Nesting
-from orchestrations.validators import name_error, phase_errors
+from orchestrations.validators import name_error, phase_errors, variable_errors
 
 DEFAULTS: dict[str, Any] = {
     "configuration": None,
@@ -58,22 +58,33 @@ def check_definition(
     description: str,
     phases: Sequence[PhaseInput | PhaseDesign],
     *,
+    variables: Mapping[str, str],
     orchestration: Orchestration | None = None,
 ) -> Definition:
     """Return the whole definition: defaults filled in, keys given, empty phases dropped.
 
-    `orchestration` is the one to be saved, None for a new one. Raises InvalidOrchestration with a
-    sentence for each wrong field, by paths such as `phases.0.tasks.1.retries`.
+    What surrounds the design is left empty. `orchestration` is the one to be saved, None for a new
+    one. Raises InvalidOrchestration with a sentence for each wrong field, by paths such as
+    `phases.0.tasks.1.retries`.
     """
     errors = {"name": wrong} if (wrong := name_error(name)) else {}
     if "\0" in description:
         errors["description"] = "A description cannot hold a NUL character."
+    errors |= variable_errors(variables)
     whole = [_whole(number, phase) for number, phase in enumerate(phases, 1)]
     errors |= phase_errors(whole)
     errors = errors or _target_errors(whole, orchestration)
     if errors:
         raise InvalidOrchestration("The orchestration was not saved.", fields=errors)
-    return Definition(name=name.strip(), description=description, phases=drop_empty(whole))
+    return Definition(
+        name=name.strip(),
+        description=description,
+        variables=dict(variables),
+        phases=drop_empty(whole),
+        schedules=[],
+        triggers=[],
+        notifications=[],
+    )
 
 
 def drop_empty(phases: Sequence[PhaseDesign]) -> list[PhaseDesign]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -15,16 +15,18 @@ from orchestrations.models.orchestration import Definition, PhaseDesign
 from orchestrations.services.changes import describe_change
 from orchestrations.services.designs import PhaseInput, check_definition
 from orchestrations.services.schedules import on_orchestration_changed, remove_schedules
+from orchestrations.services.versions import surroundings
 
 Phases = Sequence[PhaseInput | PhaseDesign]
 
 
 @transaction.atomic
-def create_orchestration(
+def create_orchestration(  # keyword-only: one for each thing people give
     *,
     name: str,
     user: User | None,
     description: str = "",
+    variables: Mapping[str, str] | None = None,
     phases: Phases = (),
     change: str = "Created.",
 ) -> Orchestration:
@@ -32,7 +34,7 @@ def create_orchestration(
 
     Of a task only its target is needed; keys and other fields are filled in, empty phases dropped.
     """
-    definition = check_definition(name, description, phases)
+    definition = check_definition(name, description, phases, variables=variables or {})
     orchestration = Orchestration.objects.create(
         name=definition["name"], description=description, created_by=user, version=1
     )
@@ -48,24 +50,33 @@ def save_orchestration(  # noqa: PLR0913  # keyword-only: one argument for each 
     expected_version: int,
     name: str | None = None,
     description: str | None = None,
+    variables: Mapping[str, str] | None = None,
     phases: Phases | None = None,
     change: str = "",
 ) -> OrchestrationVersion:
     """Save what was edited as one new version; None leaves a part as it is.
 
     Saving what is there already makes no version and answers the latest one. Brings the object
-    given up to date. Raises InvalidOrchestration with its fields, EditConflict where
-    `expected_version` is no longer the latest, NotAllowed in the trash.
+    given up to date. Raises InvalidOrchestration with its fields, EditConflict where a part that
+    is saved here was changed since `expected_version`, NotAllowed in the trash.
     """
     fresh = _locked(orchestration)
     latest = fresh.versions.select_related("created_by").get(number=fresh.version)
-    if fresh.version != expected_version:
-        raise EditConflict(_conflict(latest, expected_version))
+    edited = {
+        "name": name,
+        "description": description,
+        "variables": variables,
+        "phases": phases,
+    }
+    _check_conflict(
+        fresh, latest, expected_version, [k for k, v in edited.items() if v is not None]
+    )
     old: Definition = latest.definition
     new = check_definition(
         old["name"] if name is None else name,
         old["description"] if description is None else description,
         old["phases"] if phases is None else phases,
+        variables=old["variables"] if variables is None else variables,
         orchestration=fresh,
     )
     if sentence := describe_change(old, new):
@@ -97,6 +108,7 @@ def restore_version(
             expected_version=fresh.version,
             name=old["name"],
             description=old["description"],
+            variables=old["variables"],
             phases=old["phases"],
             change=f"Restored version {number}.",
         )
@@ -112,6 +124,7 @@ def copy_orchestration(
         name=name.strip() or f"Copy of {orchestration.name}"[:200],
         user=user,
         description=definition["description"],
+        variables=definition["variables"],
         phases=definition["phases"],
         change=f"Copied from “{orchestration.name}”, version {version.number}.",
     )
@@ -185,6 +198,20 @@ def _locked(orchestration: Orchestration) -> Orchestration:
     return fresh
 
 
+def _check_conflict(
+    orchestration: Orchestration, latest: OrchestrationVersion, expected: int, parts: Sequence[str]
+) -> None:
+    """Raise EditConflict if one of the parts was changed after the version that was edited.
+
+    Two people who change different things, such as tasks and schedules, do not meet.
+    """
+    if latest.number == expected:
+        return
+    base = orchestration.versions.filter(number=expected).first()
+    if base is None or any(base.definition[part] != latest.definition[part] for part in parts):
+        raise EditConflict(_conflict(latest, expected))
+
+
 def _conflict(latest: OrchestrationVersion, expected: int) -> str:
     by = f" by {latest.created_by}" if latest.created_by else ""
     return (
@@ -223,7 +250,7 @@ def _write(
     return OrchestrationVersion.objects.create(
         orchestration=orchestration,
         number=orchestration.version,
-        definition=definition,
+        definition={**definition, **surroundings(orchestration)},
         change=change[:500],
         created_by=user,
     )

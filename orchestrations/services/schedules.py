@@ -22,7 +22,9 @@ from orchestrations.exceptions import InvalidSchedule, NotAllowed
 from orchestrations.models import Orchestration, Schedule
 from orchestrations.scheduling.preview import Preview, PreviewMoment, check_timing, preview
 from orchestrations.scheduling.slots import PROJECTED, TICKING, fire_due, latest, upcoming
+from orchestrations.services.versions import record_version
 from orchestrator_site.lib import cron as crons
+from orchestrator_site.lib.cron_words import describe_cron
 
 __all__ = [
     "Changes",
@@ -38,6 +40,7 @@ __all__ = [
     "preview",
     "remove_schedules",
     "set_enabled",
+    "title",
     "update_schedule",
 ]
 
@@ -76,7 +79,7 @@ class Changes(Options, total=False):
 
 
 @transaction.atomic
-def create_schedule(
+def create_schedule(  # noqa: PLR0913  # keyword-only: one for each thing people give
     orchestration: Orchestration,
     *,
     cron: str,
@@ -84,9 +87,13 @@ def create_schedule(
     user: User | None,
     name: str = "",
     enabled: bool = True,
+    amend: bool = False,
     **options: Unpack[Options],
 ) -> Schedule:
-    """Add a schedule; its first due moment comes after now. Raises InvalidSchedule."""
+    """Add a schedule; its first due moment comes after now. Raises InvalidSchedule.
+
+    `amend` counts it to the version that this same transaction made.
+    """
     _lock(orchestration)
     schedule = Schedule(
         orchestration=orchestration,
@@ -102,14 +109,23 @@ def create_schedule(
     _arm(schedule, since=now, now=now)
     schedule.save()
     _project(schedule)
+    sentence = f"Added schedule “{title(schedule)}”."
+    record_version(orchestration, user=user, change=sentence, amend=amend)
     return schedule
 
 
 @transaction.atomic
-def update_schedule(schedule: Schedule, **changes: Unpack[Changes]) -> Schedule:
+def update_schedule(
+    schedule: Schedule,
+    *,
+    user: User | None = None,
+    enabled: bool | None = None,
+    **changes: Unpack[Changes],
+) -> Schedule:
     """Change a schedule and return it; what was due before now is decided as it was until now.
 
-    A change of the time counts from now on. Raises InvalidSchedule, and NotAllowed where it was
+    A change of the time counts from now on; `enabled` switches it last, so that the switch acts on
+    what was just said. Raises InvalidSchedule, and NotAllowed where it was
     removed meanwhile.
     """
     schedule, now = _locked(schedule), clock.now()
@@ -123,11 +139,16 @@ def update_schedule(schedule: Schedule, **changes: Unpack[Changes]) -> Schedule:
         _arm(schedule, since=now, now=now)
     schedule.save()
     _project(schedule)
+    if enabled is not None and enabled != schedule.is_enabled:
+        schedule.is_enabled = enabled
+        _switch(schedule)
+    sentence = f"Changed schedule “{title(schedule)}”."
+    record_version(schedule.orchestration, user=user, change=sentence)
     return schedule
 
 
 @transaction.atomic
-def set_enabled(schedule: Schedule, *, enabled: bool) -> Schedule:
+def set_enabled(schedule: Schedule, *, enabled: bool, user: User | None = None) -> Schedule:
     """Switch a schedule on or off and return it; safe to call twice.
 
     Switched on, it looks back to when it was switched off, as its misfire policy says. Switched
@@ -139,17 +160,21 @@ def set_enabled(schedule: Schedule, *, enabled: bool) -> Schedule:
         return locked
     locked.is_enabled = enabled
     _switch(locked)
+    sentence = f"Switched schedule “{title(locked)}” {'on' if enabled else 'off'}."
+    record_version(locked.orchestration, user=user, change=sentence)
     return locked
 
 
 @transaction.atomic
-def delete_schedule(schedule: Schedule) -> None:
+def delete_schedule(schedule: Schedule, *, user: User | None = None) -> None:
     """Remove a schedule; its row and slots stay, so that past runs are explained. Safe twice."""
     _lock(schedule.orchestration)
     locked = Schedule.objects.select_for_update(no_key=True).get(pk=schedule.pk)
     if locked.deleted_at is None:
         locked.deleted_at = clock.now()
         _switch(locked)
+        sentence = f"Removed schedule “{title(locked)}”."
+        record_version(schedule.orchestration, user=user, change=sentence)
 
 
 @transaction.atomic
@@ -192,6 +217,17 @@ def ensure_housekeeping() -> None:
                 interval=interval or IntervalSchedule.objects.create(every=every, period=period),
                 expire_seconds=EXPIRE[period],
             )
+
+
+def title(schedule: Schedule) -> str:
+    """Return what a sentence calls a schedule: its name, or when it fires."""
+    if schedule.name:
+        return schedule.name
+    try:
+        words = describe_cron(crons.parse(schedule.cron))
+    except crons.CronError:
+        words = schedule.cron
+    return f"{words}, {schedule.timezone}"
 
 
 def last_tick() -> datetime | None:

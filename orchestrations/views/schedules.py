@@ -23,6 +23,7 @@ from orchestrations.models import Orchestration, Schedule
 from orchestrations.queries.schedules import slots_of, words
 from orchestrations.queries.slots import schedule_lines
 from orchestrations.services import schedules as services
+from orchestrations.views.finding import person
 from orchestrations.views.timing import only_shows, options, show
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, requires
 from orchestrator_site.lib.htmx import (
@@ -72,7 +73,7 @@ def schedule_switch(request: HttpRequest, pk: int) -> HttpResponse:
     schedule = _live_schedule(pk)
     enabled = "enabled" in request.POST
     try:
-        services.set_enabled(schedule, enabled=enabled)
+        services.set_enabled(schedule, enabled=enabled, user=person(request))
     except NotAllowed as error:
         return _said(request, schedule, str(error), level="warning")
     return _said(request, schedule, f"The schedule is {'on' if enabled else 'off'}.")
@@ -83,7 +84,7 @@ def schedule_switch(request: HttpRequest, pk: int) -> HttpResponse:
 def schedule_delete(request: HttpRequest, pk: int) -> HttpResponse:
     schedule = _live_schedule(pk)
     if request.method == "POST":
-        services.delete_schedule(schedule)
+        services.delete_schedule(schedule, user=person(request))
         return _changed(request, schedule.orchestration, "The schedule has been removed.")
     context = {"schedule": schedule, "words": words(schedule), "nav": "orchestrations"}
     return render_page_or_fragment(

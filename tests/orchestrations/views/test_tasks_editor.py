@@ -190,14 +190,15 @@ def test_an_edit_that_came_too_late_keeps_the_rows(editor: Client) -> None:
     orchestration = make_orchestration([[a]])
     path = path_of(orchestration)
     fields = fields_of(editor.get(path).content.decode())
-    save_orchestration(orchestration, user=make_user(name="bob"), expected_version=1, name="Bob's")
+    bobs = [{**saved(orchestration)[0], "name": "Bob's"}]
+    save_orchestration(orchestration, user=make_user(name="bob"), expected_version=1, phases=bobs)
     answer = editor.post(path, {**fields, "name-p1": "Mine"})
     html = answer.content.decode()
     assert answer.status_code == 422
     assert "Version 2 was saved by bob" in html
     assert rows_of(html) == [("Mine", ["a"])]
     assert fields_of(html)["version"] == "1"
-    assert saved(orchestration)[0]["name"] == "Phase 1"
+    assert saved(orchestration)[0]["name"] == "Bob's"
 
 
 def test_errors_stand_at_their_rows(editor: Client) -> None:
