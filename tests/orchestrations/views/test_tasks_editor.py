@@ -190,7 +190,7 @@ def test_an_edit_that_came_too_late_keeps_the_rows(editor: Client) -> None:
     orchestration = make_orchestration([[a]])
     path = path_of(orchestration)
     fields = fields_of(editor.get(path).content.decode())
-    bobs = [{**saved(orchestration)[0], "name": "Bob's"}]
+    bobs: list[Any] = [{**saved(orchestration)[0], "name": "Bob's"}]
     save_orchestration(orchestration, user=make_user(name="bob"), expected_version=1, phases=bobs)
     answer = editor.post(path, {**fields, "name-p1": "Mine"})
     html = answer.content.decode()
