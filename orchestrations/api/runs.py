@@ -15,7 +15,7 @@ from components.api.base import ERRORS, PageQuery, idempotent, needs, newest_fir
 from orchestrations.api.orchestrations import existing
 from orchestrations.enums import RunStatus, StartedBy, TaskStatus
 from orchestrations.models import Run
-from orchestrations.queries.runs import TaskRow, run_detail
+from orchestrations.queries.run_page import TaskRow, run_detail
 from orchestrations.services.runs import start_run, terminate_run
 from orchestrator_site.lib.access import OPERATE, VIEW
 

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 
 from components.models import Configuration, Job
 from orchestrations.queries.orchestrations import orchestration_rows, orchestrations_using
-from orchestrations.queries.runs import task_of_job
+from orchestrations.queries.run_page import task_of_job
 from orchestrator_site.lib.access import VIEW, requires
 
 MOST_SHOWN = 100
