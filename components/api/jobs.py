@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Query, Router, Schema, Status
+from ninja import Field, Query, Router, Schema, Status
 from pydantic import ConfigDict
 
 from components.api.base import ERRORS, PageQuery, needs, newest_first, user_of
 from components.enums import JobStatus, LogLevel
 from components.models import Job, JobLog
+from components.queries.waiting import Place, job_places
 from components.services.jobs import terminate_job
 from orchestrator_site.lib.access import OPERATE, VIEW
 from orchestrator_site.lib.secrets import hide_tree
@@ -42,6 +44,8 @@ class JobOut(Schema):
                 "configuration_name": "Orders",
                 "configuration_version": 3,
                 "status": "success",
+                "waiting_for": "",
+                "queue_position": None,
                 "origin": "api",
                 "created_by": "ann",
                 "created_at": "2026-11-22T18:00:00Z",
@@ -57,7 +61,8 @@ class JobOut(Schema):
     configuration_name: str
     configuration_version: int
     status: JobStatus
-    waiting_for: str
+    waiting_for: str = Field(description="A sentence, while it is queued: behind what, for what.")
+    queue_position: int | None = Field(description="While it is queued, 1 for the next to begin.")
     origin: str
     created_by: str | None
     created_at: datetime
@@ -75,6 +80,16 @@ class JobOut(Schema):
     @staticmethod
     def resolve_component(job: Job) -> str:
         return job.component.key
+
+    @staticmethod
+    def resolve_waiting_for(job: Job) -> str:
+        place = place_of(job)
+        return place.text if place else ""
+
+    @staticmethod
+    def resolve_queue_position(job: Job) -> int | None:
+        place = place_of(job)
+        return place.position if place else None
 
     @staticmethod
     def resolve_configuration(job: Job) -> int | None:
@@ -125,6 +140,21 @@ def jobs() -> QuerySet[Job]:
     return Job.objects.select_related("component", "created_by")
 
 
+def note_places(found: Sequence[Job]) -> None:
+    """Look up at once where jobs stand in line, for all their answers."""
+    places = job_places(found)
+    for job in found:
+        job.place = places.get(job.pk)  # type: ignore[attr-defined]  # only until it is shown
+
+
+def place_of(job: Job) -> Place | None:
+    """Return where a job stands in line, looked up once."""
+    if not hasattr(job, "place"):
+        note_places([job])
+    place: Place | None = getattr(job, "place", None)
+    return place
+
+
 @router.get("/jobs", response={200: JobPage, **ERRORS}, auth=needs(VIEW))
 def list_jobs(request: HttpRequest, query: Query[JobQuery]) -> dict[str, Any]:
     """List jobs, newest first."""
@@ -134,7 +164,9 @@ def list_jobs(request: HttpRequest, query: Query[JobQuery]) -> dict[str, Any]:
         "configuration": query.configuration,
     }
     rows = jobs().filter(**{name: value for name, value in wanted.items() if value is not None})
-    return newest_first(rows, query)
+    page = newest_first(rows, query)
+    note_places(page["items"])
+    return page
 
 
 @router.get("/jobs/{int:pk}", response={200: JobOut, **ERRORS}, auth=needs(VIEW))

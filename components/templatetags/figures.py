@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django import template
@@ -40,6 +40,12 @@ def count(number: int) -> str:
 def pretty(value: Any) -> str:
     """Write JSON over several lines."""
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@register.filter
+def of(things: Mapping[Any, Any], key: Any) -> Any:
+    """Return what belongs to a key, None where nothing does."""
+    return things.get(key)
 
 
 @register.filter

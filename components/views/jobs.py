@@ -33,6 +33,7 @@ from components.queries.jobs import (
     list_jobs,
     log_lines,
 )
+from components.queries.waiting import job_places
 from components.services.jobs import terminate_job
 from orchestrator_site.lib import htmx
 from orchestrator_site.lib.access import OPERATE, VIEW, requires
@@ -80,8 +81,10 @@ def _list(request: HttpRequest) -> dict[str, Any]:
         )
     except SearchProblem as error:
         problem = str(error)
+    places = job_places(page.jobs)
     return {
         "jobs": page.jobs,
+        "places": places,
         "next_after": page.after,
         "after": after,
         "words": words,
@@ -94,7 +97,7 @@ def _list(request: HttpRequest) -> dict[str, Any]:
         "components": Component.objects.values_list("key", "name"),
         "is_filtered": bool(words or status or base.component or quick),
         "is_moving": any(not job.is_finished for job in page.jobs),
-        "mark": mark([(job.pk, job.status, job.waiting_for) for job in page.jobs], page.after),
+        "mark": mark([(job.pk, job.status) for job in page.jobs], places, page.after),
     }
 
 
@@ -146,11 +149,13 @@ def _tail(job: Job, asked: LogAsked, before: int | None = None) -> dict[str, Any
 def job(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one job; while it is unfinished the page asks again and again."""
     found = find(pk)
-    now = mark(found.status, found.waiting_for, found.terminate_at, found.events.count())
+    place = job_places([found]).get(pk)
+    now = mark(found.status, place, found.terminate_at, found.events.count())
     if same := unchanged(request, now):
         return same
     context: dict[str, Any] = {
         "job": found,
+        "place": place,
         "parameters": hide_tree(parameters_of(found)),
         "own_parameters": hide_tree(found.parameters),
         "present": present_tables(found),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from ninja import Query, Router, Schema, Status
+from ninja import Field, Query, Router, Schema, Status
 from pydantic import ConfigDict, JsonValue
 
 from components.api.base import ERRORS, PageQuery, idempotent, needs, newest_first, user_of
+from components.queries.waiting import Place
 from orchestrations.api.orchestrations import existing
 from orchestrations.enums import RunStatus, StartedBy, TaskStatus
 from orchestrations.models import Run
 from orchestrations.queries.run_page import TaskRow, run_detail
+from orchestrations.queries.waiting import run_places
 from orchestrations.services.runs import start_run, terminate_run
 from orchestrator_site.lib.access import OPERATE, VIEW
 
@@ -25,6 +28,9 @@ EXAMPLE: dict[str, JsonValue] = {
     "orchestration": 7,
     "version": 3,
     "status": "success",
+    "reason": "",
+    "waiting_for": "",
+    "queue_position": None,
     "started_by": "schedule",
     "schedule": 4,
     "scheduled_for": "2026-11-22T06:00:00Z",
@@ -51,6 +57,8 @@ class RunOut(Schema):
     version: int
     status: RunStatus
     reason: str
+    waiting_for: str = Field(description="A sentence, while it is queued: behind what.")
+    queue_position: int | None = Field(description="While it is queued, 1 for the next to begin.")
     started_by: StartedBy
     created_by: str | None
     schedule: int | None
@@ -59,6 +67,16 @@ class RunOut(Schema):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+
+    @staticmethod
+    def resolve_waiting_for(run: Run) -> str:
+        place = place_of(run)
+        return place.text if place else ""
+
+    @staticmethod
+    def resolve_queue_position(run: Run) -> int | None:
+        place = place_of(run)
+        return place.position if place else None
 
     @staticmethod
     def resolve_orchestration(run: Run) -> int:
@@ -141,11 +159,28 @@ def runs() -> QuerySet[Run]:
     return Run.objects.select_related("version", "created_by")
 
 
+def note_places(found: Sequence[Run]) -> None:
+    """Look up at once where runs stand in line, for all their answers."""
+    places = run_places(found)
+    for run in found:
+        run.place = places.get(run.pk)  # type: ignore[attr-defined]  # only until it is shown
+
+
+def place_of(run: Run) -> Place | None:
+    """Return where a run stands in line, looked up once."""
+    if not hasattr(run, "place"):
+        note_places([run])
+    place: Place | None = getattr(run, "place", None)
+    return place
+
+
 @router.get("/orchestrations/{int:pk}/runs", response={200: RunPage, **ERRORS}, auth=needs(VIEW))
 def list_runs(request: HttpRequest, pk: int, query: Query[RunQuery]) -> dict[str, Any]:
     """List an orchestration's runs, newest first."""
     rows = runs().filter(orchestration=get_object_or_404(existing(), pk=pk))
-    return newest_first(rows.filter(status=query.status) if query.status else rows, query)
+    page = newest_first(rows.filter(status=query.status) if query.status else rows, query)
+    note_places(page["items"])
+    return page
 
 
 @router.post("/orchestrations/{int:pk}/runs", response={202: RunOut, **ERRORS}, auth=needs(OPERATE))

@@ -95,7 +95,7 @@ def test_a_list_costs_the_same_for_any_number(
     for _ in range(count):
         create_job(make_configuration(), user=make_user())
     client.get(reverse("jobs"))
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(10):
         client.get(reverse("jobs"))
 
 
@@ -185,7 +185,9 @@ def test_a_waiting_job_says_why(client: Client, viewer: User, job: Job) -> None:
     second = create_job(job.configuration)  # type: ignore[arg-type]  # it has one
     job_transitions.claim(job.pk, worker="w")
     assert job_transitions.claim(second.pk, worker="w") is None
-    assert f"Waiting for job {job.pk}" in text_of(client.get(reverse("jobs")))
+    said = f"1st in line behind job {job.pk}"
+    for url in (reverse("jobs"), second.get_absolute_url()):
+        assert said in text_of(client.get(url))
 
 
 # The page of one
