@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrations.models.access import TokenGrant
-from orchestrations.models.notification import Delivery, Notification
+from orchestrations.models.notification import BellLook, Delivery, Notification, SigningSecret
 from orchestrations.models.orchestration import Orchestration, OrchestrationVersion, Phase, Task
 from orchestrations.models.retention import Retention
 from orchestrations.models.run import Run, RunEvent, TaskAttempt, TaskRun
@@ -11,6 +11,7 @@ from orchestrations.models.schedule import Schedule, Slot
 from orchestrations.models.trigger import Trigger, TriggerTable
 
 __all__ = [
+    "BellLook",
     "Delivery",
     "Notification",
     "Orchestration",
@@ -20,6 +21,7 @@ __all__ = [
     "Run",
     "RunEvent",
     "Schedule",
+    "SigningSecret",
     "Slot",
     "Task",
     "TaskAttempt",

@@ -26,6 +26,9 @@ class Notification(models.Model):
     channel = models.CharField(max_length=20, choices=Channel.choices, default=Channel.EMAIL)
     address = models.TextField()
     address_digest = models.CharField(max_length=64, editable=False)
+    recipient = models.CharField(
+        max_length=300, editable=False, help_text="The address as people may see it."
+    )
     threshold = models.PositiveIntegerField(
         null=True, blank=True, help_text="Processing: % longer than usual; Waiting: minutes."
     )
@@ -47,7 +50,20 @@ class Notification(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_event_display()} by {self.get_channel_display()}"
+        return f"{self.get_event_display()}: {self.recipient}"
+
+
+class SigningSecret(models.Model):
+    """What an orchestration's webhooks are signed with; made when it is first needed."""
+
+    orchestration = models.OneToOneField(
+        Orchestration, on_delete=models.CASCADE, related_name="signing_secret"
+    )
+    cipher = models.TextField(editable=False, help_text="Encrypted.")
+    renewed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Signing secret of {self.orchestration}"
 
 
 class Delivery(models.Model):
@@ -91,12 +107,30 @@ class Delivery(models.Model):
             )
         ]
         indexes = [
+            models.Index(fields=["orchestration", "-id"], name="delivery_orchestration"),
+            models.Index(
+                fields=["-id"],
+                condition=Q(status=DeliveryStatus.GIVEN_UP),
+                name="delivery_given_up",
+            ),
             models.Index(
                 fields=["next_try_at"],
                 condition=Q(status=DeliveryStatus.PENDING),
                 name="delivery_due",
-            )
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.subject} → {self.recipient}"
+
+
+class BellLook(models.Model):
+    """When somebody last looked at the bell: what is younger is counted there."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="bell_look"
+    )
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.user}, {self.at:%Y-%m-%d %H:%M}"
