@@ -41,9 +41,9 @@ def _comparison(request: HttpRequest, orchestration: Orchestration) -> dict[str,
     older = number(request.GET.get("from")) or max(newer - 1, 1)
     found = definitions(orchestration, [older, newer])
     if older not in found or newer not in found:
-        return {"older": older, "newer": newer, "lines": None}
-    lines = compare(found[older], found[newer])
-    return {"older": older, "newer": newer, "lines": lines}
+        return {"older": older, "newer": newer, "parts": None}
+    parts = compare(found[older], found[newer])
+    return {"older": older, "newer": newer, "parts": parts}
 
 
 @require_POST

@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from components.models import Configuration
-from components.services.differences import STEP, conflicts, differences
+from components.services.differences import conflicts, differences
+from orchestrator_site.lib.differences import STEP
 
 
 def version(**content: Any) -> Configuration:

@@ -249,12 +249,13 @@ def test_versions_are_compared_and_restored(editor: Client) -> None:
     save_orchestration(orchestration, user=None, expected_version=1, name="New", phases=[])
     path = reverse("orchestration-versions", args=[orchestration.pk])
     html = editor.get(path).content.decode()
-    assert re.findall(r'<tr class="diff-(\w+)"><td class="w-1">.</td><td>([^<]+)', html) == [
-        ("del", "Name: Old"),
-        ("del", "Phase: Phase 1"),
-        ("del", "    First"),
-        ("add", "Name: New"),
+    kinds = r'<li class="difference is-(\w+)">.*?<strong>([^<]+)'
+    assert re.findall(kinds, html, re.DOTALL) == [
+        ("changed", "Name"),
+        ("removed", "Phase 1"),
+        ("removed", "First"),
     ]
+    assert "Old → is now New" in text_of(editor.get(path))
     assert "There are versions 1 to 2." in text_of(editor.get(path, {"from": "1", "to": "9"}))
     answer = editor.post(reverse("orchestration-restore", args=[orchestration.pk, 1]))
     orchestration.refresh_from_db()
