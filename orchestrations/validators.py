@@ -149,17 +149,62 @@ def _key(key: Any, keys: Counter[str]) -> str:
     return "Another one has this key." if keys[key] > 1 else ""
 
 
-def _circle(phases: Sequence[Item]) -> Found:
-    """Yield an error for each phase that, over others, waits for itself."""
-    waits = {
-        phase["key"]: set(phase["depends_on"])
+def waits_of(phases: Sequence[Item]) -> dict[str, list[str]]:
+    """Return the keys of the phases that each phase waits for, by its key."""
+    return {
+        phase["key"]: [key for key in phase["depends_on"] if isinstance(key, str)]
         if phase["depends_on"] is not None
-        else {before["key"] for before in phases[max(number - 1, 0) : number]}
+        else [before["key"] for before in phases[max(number - 1, 0) : number]]
         for number, phase in enumerate(phases)
     }
-    while free := [key for key, needs in waits.items() if not needs & waits.keys()]:
-        for key in free:
-            del waits[key]
-    for number, phase in enumerate(phases):
-        if phase["key"] in waits:
-            yield f"phases.{number}.depends_on", f"“{phase['name']}” would wait for itself."
+
+
+def circles(waits: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Return the circles of phases that wait for each other, as keys; each phase in one at most.
+
+    A phase that only waits for one of a circle is in none.
+    """
+    found: list[list[str]] = []
+    seen: dict[str, int] = {}  # the walk that came by
+    for walk, start in enumerate(waits):
+        path: list[tuple[str, Iterator[str]]] = []
+        _step(start, walk, waits, (path, seen))
+        while path:
+            need = next(path[-1][1], None)
+            if need is None:
+                seen[path.pop()[0]] = -1  # all behind it is known
+            elif need not in seen:
+                _step(need, walk, waits, (path, seen))
+            elif seen[need] == walk:
+                keys = [key for key, _ in path]
+                circle = keys[keys.index(need) :]
+                if not any(set(circle) & set(other) for other in found):
+                    found.append(circle)
+    return found
+
+
+def _step(
+    key: str,
+    walk: int,
+    waits: Mapping[str, Sequence[str]],
+    state: tuple[list[tuple[str, Iterator[str]]], dict[str, int]],
+) -> None:
+    path, seen = state
+    if key not in seen:
+        seen[key] = walk
+        path.append((key, iter(waits.get(key, ()))))
+
+
+def circle_words(circle: Sequence[str], names: Mapping[str, str]) -> str:
+    """Return a sentence such as “A” waits for “B” waits for “A”."""
+    return " waits for ".join(f"“{names[key]}”" for key in [*circle, circle[0]]) + "."
+
+
+def _circle(phases: Sequence[Item]) -> Found:
+    """Yield an error for each phase that, over others, waits for itself, with all on the way."""
+    names = {phase["key"]: str(phase["name"]) for phase in phases}
+    place = {phase["key"]: number for number, phase in enumerate(phases)}
+    for circle in circles(waits_of(phases)):
+        for key in sorted(circle, key=place.__getitem__):
+            turned = circle[circle.index(key) :] + circle[: circle.index(key)]
+            yield f"phases.{place[key]}.depends_on", circle_words(turned, names)

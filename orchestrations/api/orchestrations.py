@@ -14,19 +14,48 @@ from pydantic import ConfigDict, JsonValue
 from components.api.base import ERRORS, PageQuery, idempotent, needs, oldest_first, user_of
 from components.models import Configuration
 from orchestrations.models import Orchestration
+from orchestrations.models.orchestration import PhaseDesign
 from orchestrations.services import orchestrations as service
 from orchestrations.services.automation import automate
 from orchestrator_site.lib.access import EDIT, VIEW
+from orchestrator_site.lib.secrets import hide_tree
 
 router = Router(tags=["Orchestrations"])
 PHASES: list[JsonValue] = [
-    {"name": "Extract", "tasks": [{"configuration": 12}, {"configuration": 13}]},
-    {"name": "Transform", "tasks": [{"configuration": 14, "continue_on_failure": True}]},
+    {
+        "key": "extract",
+        "name": "Extract",
+        "tasks": [
+            {
+                "configuration": 12,
+                "retries": 3,
+                "retry_delay": 60,
+                "retry_backoff": 2.0,
+                "retry_match": "timed out",
+                "timeout": 900,
+            },
+            {"configuration": 13, "delay": 30, "parameters": {"since": "{{ day }}"}},
+        ],
+    },
+    {
+        "key": "transform",
+        "name": "Transform",
+        "depends_on": ["extract"],
+        "tasks": [{"configuration": 14, "continue_on_failure": True}],
+    },
+    {"name": "Report", "tasks": [{"orchestration": 9}, {"configuration": 15, "is_active": False}]},
 ]
+VARIABLES: JsonValue = {"day": "2026-11-01"}
 
 
 class TaskIn(Schema):
-    """A task: a configuration or another orchestration; `key` keeps the history of an old one."""
+    """A task: a configuration or another orchestration; `key` keeps the history of an old one.
+
+    `parameters` are laid over those of the configuration; secrets are under names that begin with
+    `#`, and one sent back as it was shown stays. After a failure whose message contains
+    `retry_match` it is tried `retries` times (20 at most), first after `retry_delay` seconds, then
+    each time `retry_backoff` times as long. `delay` and `timeout` are seconds.
+    """
 
     model_config = ConfigDict(extra="forbid")
     key: str | None = None
@@ -57,7 +86,8 @@ class OrchestrationIn(Schema):
     """A new orchestration."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"name": "Shop", "phases": PHASES}}
+        extra="forbid",
+        json_schema_extra={"example": {"name": "Shop", "variables": VARIABLES, "phases": PHASES}},
     )
     name: str
     description: str = ""
@@ -73,7 +103,9 @@ class OrchestrationPut(OrchestrationIn):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"example": {"name": "Shop", "version": 3, "phases": PHASES}},
+        json_schema_extra={
+            "example": {"name": "Shop", "version": 3, "variables": VARIABLES, "phases": PHASES}
+        },
     )
     version: int
     variables: dict[str, str] | None = None  # type: ignore[assignment]  # wider than for a new one
@@ -84,7 +116,15 @@ class OrchestrationOut(Schema):
     """An orchestration as it is now; one entry per phase, in order."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"id": 7, "name": "Shop", "version": 3, "phases": PHASES}}
+        json_schema_extra={
+            "example": {
+                "id": 7,
+                "name": "Shop",
+                "version": 3,
+                "variables": VARIABLES,
+                "phases": PHASES,
+            }
+        }
     )
     id: int
     name: str
@@ -104,7 +144,13 @@ class OrchestrationOut(Schema):
     @staticmethod
     def resolve_phases(orchestration: Orchestration) -> list[dict[str, Any]]:
         latest = orchestration.versions.get(number=orchestration.version)
-        return list(latest.definition["phases"])
+        return [_shown(phase) for phase in latest.definition["phases"]]
+
+
+def _shown(phase: PhaseDesign) -> dict[str, Any]:
+    """Return a phase as people may see it: secrets in the parameters are hidden."""
+    tasks = [{**task, "parameters": hide_tree(task["parameters"])} for task in phase["tasks"]]
+    return {**phase, "tasks": tasks}
 
 
 class OrchestrationRow(Schema):

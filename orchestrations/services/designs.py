@@ -12,6 +12,7 @@ from orchestrations.models import Orchestration
 from orchestrations.models.orchestration import Definition, PhaseDesign, TaskDesign
 from orchestrations.services.nesting import Nesting
 from orchestrations.validators import name_error, phase_errors, variable_errors
+from orchestrator_site.lib.secrets import encrypt_tree, keep_hidden
 
 DEFAULTS: dict[str, Any] = {
     "configuration": None,
@@ -60,11 +61,13 @@ def check_definition(
     *,
     variables: Mapping[str, str],
     orchestration: Orchestration | None = None,
+    stored: Sequence[PhaseDesign] = (),
 ) -> Definition:
     """Return the whole definition: defaults filled in, keys given, empty phases dropped.
 
     What surrounds the design is left empty. `orchestration` is the one to be saved, None for a new
-    one. Raises InvalidOrchestration with a sentence for each wrong field, by paths such as
+    one; `stored` are its phases now, for secrets that were sent back hidden. Raises
+    InvalidOrchestration with a sentence for each wrong field, by paths such as
     `phases.0.tasks.1.retries`.
     """
     errors = {"name": wrong} if (wrong := name_error(name)) else {}
@@ -80,11 +83,22 @@ def check_definition(
         name=name.strip(),
         description=description,
         variables=dict(variables),
-        phases=drop_empty(whole),
+        phases=with_secrets(drop_empty(whole), stored),
         schedules=[],
         triggers=[],
         notifications=[],
     )
+
+
+def with_secrets(phases: Sequence[PhaseDesign], stored: Sequence[PhaseDesign]) -> list[PhaseDesign]:
+    """Return the phases with the tasks' secrets encrypted; hidden ones stay as they are stored."""
+    before = {task["key"]: task["parameters"] for phase in stored for task in phase["tasks"]}
+
+    def kept(task: TaskDesign) -> TaskDesign:
+        parameters = keep_hidden(task["parameters"], before.get(task["key"], {}))
+        return {**task, "parameters": encrypt_tree(parameters)}
+
+    return [{**phase, "tasks": [kept(task) for task in phase["tasks"]]} for phase in phases]
 
 
 def drop_empty(phases: Sequence[PhaseDesign]) -> list[PhaseDesign]:

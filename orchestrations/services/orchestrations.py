@@ -78,6 +78,7 @@ def save_orchestration(  # noqa: PLR0913  # keyword-only: one argument for each 
         old["phases"] if phases is None else phases,
         variables=old["variables"] if variables is None else variables,
         orchestration=fresh,
+        stored=old["phases"],
     )
     if sentence := describe_change(old, new):
         fresh.name, fresh.description = new["name"], new["description"]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from components.enums import JobStatus, TokenScope
 from components.models import ApiToken, Configuration, Job, Table
 from components.services.tokens import create_token
-from orchestrations.models import Orchestration, Run, Schedule
+from orchestrations.models import Orchestration, Run, Schedule, Task
 from orchestrator_site.lib.secrets import HIDDEN, decrypt_tree
 from tests.builders import make_user
 
@@ -151,6 +151,20 @@ def test_automate_makes_an_orchestration_with_a_schedule(api: Api) -> None:
     )
     assert set(wrong["error"]["fields"]) == {"cron"}
     assert Orchestration.objects.count() == 1
+
+
+def test_secrets_of_tasks_are_hidden_and_kept(api: Api) -> None:
+    task = {"configuration": http_configuration(api)["id"], "parameters": {"#key": "correct horse"}}
+    body = {"name": "Shop", "variables": {"day": "1"}, "phases": [{"name": "E", "tasks": [task]}]}
+    made = api("POST", "/orchestrations", body, status=201)
+    [shown] = made["phases"][0]["tasks"]
+    assert shown["parameters"] == {"#key": HIDDEN}
+    again = {key: made[key] for key in ("name", "phases", "version")}
+    assert api("PUT", f"/orchestrations/{made['id']}", again)["version"] == 1
+    shown["retries"] = 2
+    assert api("PUT", f"/orchestrations/{made['id']}", again)["variables"] == {"day": "1"}
+    [stored] = Task.objects.all()
+    assert (stored.retries, decrypt_tree(stored.parameters)) == (2, {"#key": "correct horse"})
 
 
 def test_an_orchestration_is_made_saved_and_run(api: Api) -> None:

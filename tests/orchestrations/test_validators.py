@@ -144,13 +144,27 @@ WRONG_PHASES: dict[str, tuple[list[Any], dict[str, str]]] = {
     ),
     "waiting for itself": (
         [phase("a", depends_on=["a"])],
-        {"phases.0.depends_on": "“a” would wait for itself."},
+        {"phases.0.depends_on": "“a” waits for “a”."},
     ),
     "a circle, and what is behind it": (
         [phase("a"), phase("b", depends_on=["d"]), phase("c"), phase("d")],
         {
-            f"phases.{n}.depends_on": f"“{key}” would wait for itself."
-            for n, key in ((1, "b"), (2, "c"), (3, "d"))
+            "phases.1.depends_on": "“b” waits for “d” waits for “c” waits for “b”.",
+            "phases.2.depends_on": "“c” waits for “b” waits for “d” waits for “c”.",
+            "phases.3.depends_on": "“d” waits for “c” waits for “b” waits for “d”.",
+        },
+    ),
+    "two circles, and one that waits for both": (
+        [
+            phase("a", depends_on=["b"]),
+            phase("b", depends_on=["a"]),
+            phase("c", depends_on=["c", "a"]),
+            phase("d", depends_on=["a", "c"]),
+        ],
+        {
+            "phases.0.depends_on": "“a” waits for “b” waits for “a”.",
+            "phases.1.depends_on": "“b” waits for “a” waits for “b”.",
+            "phases.2.depends_on": "“c” waits for “c”.",
         },
     ),
     "too many phases": (
