@@ -139,9 +139,8 @@ def test_what_does_not_fit_is_counted() -> None:
     orchestration = make_orchestration([configurations])
     [phase] = orchestration.versions.get().definition["phases"]
     tasks = [{**task, "retries": n, "delay": n} for n, task in enumerate(phase["tasks"])]
-    version = save_orchestration(
-        orchestration, user=None, expected_version=1, phases=[{**phase, "tasks": tasks}]
-    )
+    phases: list[Any] = [{**phase, "tasks": tasks}]
+    version = save_orchestration(orchestration, user=None, expected_version=1, phases=phases)
     assert version.change.endswith("; and 7 more changes.")
     assert version.change.startswith("Set the retries of task “1 xxx")
     assert len(version.change) <= CHANGE_LENGTH
