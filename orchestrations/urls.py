@@ -50,6 +50,7 @@ urlpatterns: list[URLPattern] = [
     path("runs/", runs.index, name="runs"),
     path("runs/<int:pk>/", run_page.detail, name="run"),
     path("runs/<int:pk>/events/", run_page.events, name="run-events"),
+    path("runs/<int:pk>/retry/", running.retry, name="run-retry"),
     path("runs/<int:pk>/terminate/", running.terminate, name="run-terminate"),
     path("configurations/<int:pk>/orchestrations/", links.usage, name="configuration-usage"),
     path("jobs/<int:pk>/run/", links.run_of_job, name="job-run"),

@@ -48,6 +48,19 @@ class RunIn(Schema):
     variables: dict[str, Any] | None = None
 
 
+class RetryIn(Schema):
+    """Which tasks to run again, by key, and variables in place of those of the run.
+
+    No tasks means those that failed or were not executed.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"tasks": ["t2", "t3"]}}
+    )
+    tasks: list[str] | None = None
+    variables: dict[str, str] | None = None
+
+
 class RunOut(Schema):
     """One execution of an orchestration."""
 
@@ -206,6 +219,29 @@ def run_orchestration(request: HttpRequest, pk: int, body: RunIn | None = None) 
 def get_run(request: HttpRequest, pk: int) -> Run:
     """Show one run with its tasks."""
     return get_object_or_404(runs(), pk=pk)
+
+
+@router.post("/runs/{int:pk}/retry", response={202: RunOut, **ERRORS}, auth=needs(OPERATE))
+def retry_run(request: HttpRequest, pk: int, body: RetryIn | None = None) -> HttpResponse:
+    """Run tasks of a finished run again, as a new run; honours Idempotency-Key.
+
+    409 while the run is unfinished, 422 for tasks that it does not have.
+    """
+    run = get_object_or_404(Run.objects.select_related("orchestration"), pk=pk)
+    asked = body or RetryIn()
+    return idempotent(
+        request,
+        202,
+        lambda: start_run(
+            run.orchestration,
+            started_by=StartedBy.RETRY,
+            user=user_of(request),
+            variables=asked.variables,
+            selected=asked.tasks,
+            retry_of=run,
+        ),
+        RunOut,
+    )
 
 
 @router.post("/runs/{int:pk}/terminate", response={202: RunOut, **ERRORS}, auth=needs(OPERATE))

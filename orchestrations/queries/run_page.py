@@ -10,8 +10,6 @@ from components.models import Job
 from orchestrations.enums import FINISHED_TASK, TaskStatus
 from orchestrations.models import Run, RunEvent, TaskAttempt, TaskRun
 
-UNSUCCESSFUL = (TaskStatus.ERROR, TaskStatus.TERMINATED, TaskStatus.CANCELLED)
-
 
 @dataclass(frozen=True)
 class AttemptRow:
@@ -97,17 +95,6 @@ def run_events(run: Run, *, after: int = 0, limit: int = 500) -> list[RunEvent]:
 def task_of_job(job_id: int) -> TaskRun | None:
     """Return the task that a job is an attempt at, with its run and orchestration loaded."""
     return TaskRun.objects.filter(attempts__job=job_id).select_related("run__orchestration").first()
-
-
-def tasks_to_retry(run: Run) -> list[str]:
-    """Return the keys of the tasks that a retry runs by default: those failed or not executed."""
-    keys = []
-    for task in run.task_runs.all():
-        wanted = task.design["is_active"] if run.selected is None else task.key in run.selected
-        missed = task.status == TaskStatus.SKIPPED and wanted
-        if missed or task.status in UNSUCCESSFUL:
-            keys.append(task.key)
-    return keys
 
 
 def _shown() -> QuerySet[Run]:

@@ -15,7 +15,7 @@ from orchestrations.enums import StartedBy
 from orchestrations.exceptions import InvalidOrchestration, NotAllowed
 from orchestrations.models import Orchestration, OrchestrationVersion, Run, RunEvent
 from orchestrations.models.orchestration import Definition
-from orchestrations.queries.run_page import tasks_to_retry
+from orchestrations.queries.starting import tasks_to_retry
 from orchestrations.tasks import advance_run as advance_run_task
 from orchestrator_site.lib.bell import ring
 

@@ -74,6 +74,11 @@ def close_modal(response: HttpResponse) -> HttpResponse:
     return trigger_client_event(response, "closeModal")
 
 
+def refresh(response: HttpResponse) -> HttpResponse:
+    """Have the parts of the page that ask again and again ask now."""
+    return trigger_client_event(response, "refresh")
+
+
 def redirect(request: HttpRequest, url: str) -> HttpResponse:
     """Send the browser to another page, whoever asked; htmx would swap a plain redirect's body."""
     if wants_fragment(request):

@@ -41,6 +41,7 @@ CALLS = {
     ("GET", "/orchestrations/{pk}/runs"): READ,
     ("POST", "/orchestrations/{pk}/runs"): RUN,
     ("GET", "/runs/{pk}"): READ,
+    ("POST", "/runs/{pk}/retry"): RUN,
     ("POST", "/runs/{pk}/terminate"): RUN,
     ("GET", "/orchestrations/{pk}/schedules"): READ,
     ("POST", "/orchestrations/{pk}/schedules"): WRITE,

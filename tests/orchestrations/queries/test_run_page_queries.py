@@ -142,19 +142,3 @@ def test_the_task_of_a_job(control: Control) -> None:
     task = queries.task_of_job(control.job(run, "t1").pk)
     assert task == run.task_runs.get()
     assert queries.task_of_job(987_654) is None
-
-
-def test_what_a_retry_runs_by_default(control: Control) -> None:
-    a, b, c, d, e = make(5)
-    inactive: Any = {"configuration": c.pk, "is_active": False}
-    orchestration = make_orchestration([[a, b, inactive], [d, e]])
-    run = make_run(orchestration)
-    control.advance(run)
-    control.end(run, "t1")
-    control.end(run, "t2", J.ERROR)
-    assert queries.tasks_to_retry(run) == ["t2", "t4", "t5"]
-    chosen = make_run(orchestration, selected=["t2", "t3", "t4"])
-    control.advance(chosen)
-    control.end(chosen, "t2", J.ERROR)
-    control.end(chosen, "t3")
-    assert queries.tasks_to_retry(chosen) == ["t2", "t4"]

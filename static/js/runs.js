@@ -1,0 +1,37 @@
+// Dialogs that start a run, and the page of one.
+
+import { onContent } from "./assets.js";
+
+// Checkboxes of tasks, of their phases, and of all: each shows what is below it.
+function reflect(box, boxes) {
+  const checked = boxes.filter((each) => each.checked).length;
+  box.checked = checked > 0 && checked === boxes.length;
+  box.indeterminate = checked > 0 && checked < boxes.length;
+}
+
+const tasksIn = (scope) => [...scope.querySelectorAll('input[name="task"]')];
+
+function reflectAll(choices) {
+  for (const box of choices.querySelectorAll('[data-choose="phase"]')) reflect(box, tasksIn(box.closest("fieldset")));
+  const tasks = tasksIn(choices);
+  for (const box of choices.querySelectorAll('[data-choose="all"]')) reflect(box, tasks);
+  const count = tasks.filter((task) => task.checked).length;
+  choices.querySelector("[data-choices-count]").textContent = `${count} of ${tasks.length} chosen`;
+}
+
+onContent("[data-choices]", reflectAll);
+document.addEventListener("change", (event) => {
+  const choices = event.target.closest?.("[data-choices]");
+  if (!choices) return;
+  const kind = event.target.dataset.choose;
+  const scope = kind === "phase" ? event.target.closest("fieldset") : choices;
+  if (kind) for (const task of tasksIn(scope)) task.checked = event.target.checked;
+  reflectAll(choices);
+});
+
+// Parts that ask again and again ask at once when something was started.
+document.addEventListener("refresh", () => {
+  for (const poll of document.querySelectorAll('[hx-get][hx-trigger^="every "][hx-target]')) {
+    window.htmx.ajax("GET", poll.getAttribute("hx-get"), { source: poll, target: poll.getAttribute("hx-target"), swap: "outerHTML" });
+  }
+});
