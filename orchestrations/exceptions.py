@@ -27,6 +27,10 @@ class InvalidNotifications(InvalidOrchestration):
     """The notifications were not saved."""
 
 
+class InvalidTrigger(InvalidOrchestration):
+    """The trigger is not valid."""
+
+
 class EditConflict(OrchestrationsError):
     """Somebody else saved this in the meantime."""
 

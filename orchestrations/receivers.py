@@ -11,10 +11,11 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 
-from components.models import Job
-from components.signals import job_finished, job_started
+from components.models import Job, Table, TableVersion
+from components.signals import job_finished, job_started, table_updated
 from orchestrations.services.runs import on_job_finished, on_job_started
 from orchestrations.services.schedules import ensure_housekeeping
+from orchestrations.services.triggers import on_table_updated
 
 
 @receiver(job_started)
@@ -27,6 +28,12 @@ def show_task_processing(job: Job, **_: Any) -> None:
 def settle_task(job: Job, **_: Any) -> None:
     """Give a finished job's status to its task, and advance the run after the commit."""
     on_job_finished(job)
+
+
+@receiver(table_updated)
+def note_update(table: Table, version: TableVersion, **_: Any) -> None:
+    """Note the update at the triggers that watch the table; they are looked at after the commit."""
+    on_table_updated(table, version)
 
 
 @receiver(post_migrate)

@@ -36,3 +36,19 @@ def fire_schedule(schedule_id: int) -> None:
     from orchestrations.services.schedules import fire_schedule as fire  # noqa: PLC0415  # leaf
 
     fire(schedule_id)
+
+
+@shared_task
+def fire_triggers(trigger_ids: list[int]) -> None:
+    """Start the runs of those triggers that are ready; safe to call twice."""
+    from orchestrations.services.triggers import fire_ready as fire  # noqa: PLC0415  # leaf
+
+    fire(trigger_ids)
+
+
+@shared_task
+def sweep_triggers() -> None:
+    """Fire ready triggers whose cool-down ended or whose bell was lost."""
+    from orchestrations.services.triggers import sweep_triggers as sweep  # noqa: PLC0415  # leaf
+
+    sweep()

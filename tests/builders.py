@@ -8,16 +8,28 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.utils import timezone
 
-from components.enums import ComponentType, JobStatus
-from components.models import Component, Configuration, ConfigurationVersion, Job
+from components.enums import ComponentType, JobStatus, VersionKind
+from components.models import (
+    Bucket,
+    Component,
+    Configuration,
+    ConfigurationVersion,
+    Job,
+    Table,
+    TableVersion,
+)
 from components.services import job_transitions
 from components.services.job_transitions import Claim
+from components.signals import table_updated
 from orchestrations.enums import StartedBy
-from orchestrations.models import Orchestration, OrchestrationVersion, Run, Schedule
+from orchestrations.models import Orchestration, OrchestrationVersion, Run, Schedule, Trigger
 from orchestrations.models.orchestration import Definition
 from orchestrations.services.designs import TaskInput
 from orchestrations.services.orchestrations import create_orchestration
+from orchestrations.services.triggers import create_trigger
 
 _number = itertools.count(1)
 PASSWORD = "correct horse battery staple"
@@ -156,3 +168,38 @@ def finish_job(job: Job, status: JobStatus = JobStatus.SUCCESS, *, error: str = 
     claim = Claim(job, job.token) if job.token else job_transitions.claim(job.pk, worker="test")
     assert claim is not None, f"job {job.pk} cannot be claimed: {job.status} {job.waiting_for}"
     return job_transitions.end(claim, status, fields={"error": error})
+
+
+@transaction.atomic
+def update_table(key: str) -> TableVersion:
+    """A table's next version, told as a load tells it, without rows; made where it is missing."""
+    stage, name, own = key.split(".")
+    bucket, _ = Bucket.objects.get_or_create(
+        key=f"{stage}.{name}", defaults={"stage": stage, "name": name}
+    )
+    Table.objects.get_or_create(key=key, defaults={"bucket": bucket, "name": own})
+    table = Table.objects.select_for_update(no_key=True).get(key=key)
+    version = TableVersion.objects.create(
+        table=table,
+        number=(table.current.number if table.current else 0) + 1,
+        kind=VersionKind.FULL,
+        rows=0,
+        bytes=0,
+        created_at=timezone.now(),
+    )
+    table.current, table.imported_at = version, version.created_at
+    table.save()
+    table_updated.send(Table, table=table, version=version)
+    return version
+
+
+def make_trigger(
+    *tables: str, orchestration: Orchestration | None = None, **fields: Any
+) -> Trigger:
+    """A trigger made by its service, that watches these tables."""
+    return create_trigger(
+        orchestration or make_empty_orchestration(),
+        tables=tables,
+        user=fields.pop("user", None),
+        **fields,
+    )

@@ -17,6 +17,7 @@ from orchestrations.models import Run, TaskRun
 from tests.builders import finish_job
 
 ADVANCE, RUN_JOB = "orchestrations.tasks.advance_run", "components.tasks.run_job"
+FIRE = "orchestrations.tasks.fire_triggers"
 
 
 class Control:
@@ -27,10 +28,13 @@ class Control:
         self.rung: deque[int] = deque()  # runs to be advanced now
         self.later: list[int] = []  # runs to be advanced after a delay
         self.jobs: list[int] = []  # jobs that were queued, in order
+        self.triggers: list[int] = []  # triggers to be looked at, in order
 
     def hear(self, sender: str, body: Any, headers: dict[str, Any], **_: Any) -> None:
         if sender == RUN_JOB:
             self.jobs.append(body[0][0])
+        elif sender == FIRE:
+            self.triggers += body[0][0]
         elif sender == ADVANCE:
             (self.later if headers.get("eta") else self.rung).append(body[0][0])
 

@@ -12,8 +12,8 @@ from orchestrations.models.orchestration import Orchestration
 class Trigger(models.Model):
     """Starts a run once all its tables were updated since the last run that it started.
 
-    `ready_at` is when the last of them was: while it is set the trigger waits for the end of its
-    cool-down. A removed trigger keeps its rows, so that its runs stay explained.
+    What it waits for is not stored but read from its tables: see `queries/triggers.py`. A removed
+    trigger keeps its rows, so that its runs stay explained.
     """
 
     orchestration = models.ForeignKey(
@@ -26,7 +26,6 @@ class Trigger(models.Model):
     )
     variables = models.JSONField(default=dict, blank=True)
     last_run_at = models.DateTimeField(null=True, blank=True, help_text="Last started a run at.")
-    ready_at = models.DateTimeField(null=True, blank=True, help_text="All tables updated at.")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -53,7 +52,7 @@ class TriggerTable(models.Model):
     version = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
-        ordering = ["pk"]
+        ordering = ["table_key"]
         constraints = [
             models.UniqueConstraint(fields=["trigger", "table_key"], name="a_trigger_table_once")
         ]

@@ -51,6 +51,7 @@ TIMING = ("cron", "timezone", "valid_from", "valid_to")
 HOUSEKEEPING = (
     ("components.tasks.recover_jobs", 10, IntervalSchedule.SECONDS),
     ("orchestrations.tasks.recover_runs", 10, IntervalSchedule.SECONDS),
+    ("orchestrations.tasks.sweep_triggers", 10, IntervalSchedule.SECONDS),
     ("components.tasks.compact_tables", 1, IntervalSchedule.HOURS),
     ("components.tasks.sweep_storage", 1, IntervalSchedule.HOURS),
 )

@@ -1,0 +1,164 @@
+"""Reading triggers: what each one waits for. Firing decides by the same answer as pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, Min, OuterRef, QuerySet
+
+from components.models import Table
+from orchestrations.enums import QUEUED_RUN
+from orchestrations.models import Orchestration, Run, Trigger, TriggerTable
+
+SHOWN = 2  # tables named in a title
+# A last run further ahead than this was written by a clock that was wrong: it cools nothing.
+SKEW = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class WatchedTable:
+    """One table of a trigger; `updated_at` and `version` are of an update that no run has used.
+
+    `imported_at` is when it was last loaded at all. A table that does not exist `is_missing`.
+    """
+
+    key: str
+    updated_at: datetime | None
+    version: int | None
+    imported_at: datetime | None
+    is_missing: bool
+
+    @property
+    def is_ready(self) -> bool:
+        """It was updated since the last run, and is there."""
+        return self.updated_at is not None and not self.is_missing
+
+
+@dataclass(frozen=True)
+class TriggerState:
+    """A trigger with what it waits for.
+
+    `queued_run` is a run that it started and that has not begun yet: what it will read is as new
+    as what another run would, so a ready trigger waits until that one begins.
+    """
+
+    trigger: Trigger
+    tables: Sequence[WatchedTable]
+    queued_run: int | None
+
+    @property
+    def title(self) -> str:
+        """What a sentence calls the trigger."""
+        return title(self.trigger, [table.key for table in self.tables])
+
+    @property
+    def ready_tables(self) -> list[WatchedTable]:
+        """Those whose updates a run would use up."""
+        return [table for table in self.tables if table.is_ready]
+
+    @property
+    def waits_for(self) -> list[WatchedTable]:
+        """Those that were not updated yet, or are missing."""
+        return [table for table in self.tables if not table.is_ready]
+
+    @property
+    def is_ready(self) -> bool:
+        """All tables were updated, and all of them exist."""
+        return bool(self.tables) and not self.waits_for
+
+    @property
+    def is_on(self) -> bool:
+        """Neither it nor its orchestration is switched off or gone."""
+        trigger, orchestration = self.trigger, self.trigger.orchestration
+        return (
+            trigger.is_enabled
+            and trigger.deleted_at is None
+            and orchestration.is_enabled
+            and orchestration.deleted_at is None
+        )
+
+    def cools_until(self, now: datetime) -> datetime | None:
+        """Return the end of the cool-down; None where it is over or there was no run yet."""
+        last = self.trigger.last_run_at
+        if last is None or last > now + SKEW:
+            return None
+        until = last + timedelta(minutes=self.trigger.cooldown)
+        return until if until > now else None
+
+    def may_fire(self, now: datetime) -> bool:
+        """Tell whether a run starts now."""
+        return (
+            self.is_on
+            and self.is_ready
+            and self.queued_run is None
+            and self.cools_until(now) is None
+        )
+
+
+def title(trigger: Trigger, tables: Sequence[str]) -> str:
+    """Return what a sentence calls a trigger: its name, or the tables that it watches."""
+    if trigger.name:
+        return trigger.name
+    if not tables:
+        return f"Trigger {trigger.pk}"
+    more = f" and {len(tables) - SHOWN} more" if len(tables) > SHOWN else ""
+    return ", ".join(tables[:SHOWN]) + more
+
+
+def states_of(triggers: Iterable[Trigger]) -> list[TriggerState]:
+    """Return what each of the triggers waits for, in their order; three queries for any number."""
+    triggers = list(triggers)
+    watched: dict[int, list[TriggerTable]] = {trigger.pk: [] for trigger in triggers}
+    for row in TriggerTable.objects.filter(trigger__in=watched).order_by("table_key"):
+        watched[row.trigger_id].append(row)
+    keys = {row.table_key for rows in watched.values() for row in rows}
+    imported = dict(Table.objects.filter(key__in=keys).values_list("key", "imported_at"))
+    queued = dict(
+        Run.objects.filter(trigger__in=watched, status__in=QUEUED_RUN)
+        .values_list("trigger")
+        .annotate(Min("pk"))
+        .order_by()
+    )
+    return [
+        TriggerState(
+            trigger,
+            [
+                WatchedTable(
+                    key=row.table_key,
+                    updated_at=row.updated_at,
+                    version=row.version,
+                    imported_at=imported.get(row.table_key),
+                    is_missing=row.table_key not in imported,
+                )
+                for row in watched[trigger.pk]
+            ],
+            queued.get(trigger.pk),
+        )
+        for trigger in triggers
+    ]
+
+
+def triggers_of(orchestration: Orchestration) -> list[TriggerState]:
+    """Return the state of each trigger of an orchestration, oldest first."""
+    rows = active_triggers().filter(orchestration=orchestration).order_by("pk")
+    return states_of(rows)
+
+
+def active_triggers() -> QuerySet[Trigger]:
+    """Return the triggers that were not removed, of orchestrations that are not in the trash."""
+    return Trigger.objects.filter(deleted_at=None, orchestration__deleted_at=None).select_related(
+        "orchestration"
+    )
+
+
+def complete_triggers() -> QuerySet[Trigger]:
+    """Return the triggers that are on and all of whose tables have an update to be used."""
+    tables = TriggerTable.objects.filter(trigger=OuterRef("pk"))
+    return active_triggers().filter(
+        Exists(tables),
+        ~Exists(tables.filter(updated_at=None)),
+        is_enabled=True,
+        orchestration__is_enabled=True,
+    )

@@ -1,0 +1,136 @@
+"""Fire triggers: a run for what was updated, once, whoever looks and however often.
+
+A load marks its table at the triggers that watch it, in its own transaction. Looking at a trigger
+locks it and its tables' marks, makes the run and takes these marks away, all in one transaction: an
+update that arrives meanwhile waits for the lock and marks its table anew, for the next run.
+
+Updates are noted whether the trigger is on or off: switched on, it knows what came meanwhile.
+Locks are taken in the order orchestration, trigger, its tables by id; loads lock tables by id too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from orchestrations import tasks
+from orchestrations.enums import RunStatus, StartedBy
+from orchestrations.models import (
+    Orchestration,
+    OrchestrationVersion,
+    Run,
+    RunEvent,
+    Trigger,
+    TriggerTable,
+)
+from orchestrations.queries.triggers import (
+    TriggerState,
+    WatchedTable,
+    complete_triggers,
+    states_of,
+)
+from orchestrator_site.lib.bell import ring, ring_in_packs
+
+BATCH = 500  # triggers fired by one sweep; the next one goes on
+NAMED = 5  # updates named in the event of a run; all of them stand at the run
+MESSAGES = 10  # that one load sends at most, however many triggers watch its table
+
+
+def note_update(table_key: str, *, version: int, at: datetime) -> None:
+    """Mark an update of a table, and let the triggers that watch it be looked at on commit."""
+    watching = TriggerTable.objects.filter(table_key=table_key, trigger__deleted_at=None)
+    if watching.update(updated_at=at, version=version):
+        ids = watching.filter(trigger__is_enabled=True).values_list("trigger", flat=True)
+        ring_in_packs(tasks.fire_triggers, list(ids), messages=MESSAGES)
+
+
+def fire_ready(trigger_ids: Iterable[int], now: datetime) -> list[int]:
+    """Start a run of each trigger that is ready and not cooling; return their ids.
+
+    Safe to call twice and from anywhere at once: each trigger has a transaction of its own.
+    """
+    runs = (_fire(trigger_id, now) for trigger_id in trigger_ids)
+    return [run.pk for run in runs if run is not None]
+
+
+def sweep(now: datetime) -> list[int]:
+    """Fire what is ready and was not fired: its cool-down ended, or its bell was lost."""
+    states = states_of(complete_triggers().order_by("last_run_at", "pk"))
+    due = [state.trigger.pk for state in states if state.may_fire(now)]
+    return fire_ready(due[:BATCH], now)
+
+
+def start(state: TriggerState, now: datetime, *, user: User | None = None) -> Run:
+    """Make a run of what was updated, and use these updates up; the caller holds the locks.
+
+    With a user it is a run by hand, which tells only that person of its end.
+    """
+    orchestration = state.trigger.orchestration
+    version = OrchestrationVersion.objects.get(
+        orchestration=orchestration, number=orchestration.version
+    )
+    run = Run.objects.create(
+        orchestration=orchestration,
+        version=version,
+        started_by=StartedBy.MANUAL if user else StartedBy.TRIGGER,
+        created_by=user,
+        trigger=state.trigger,
+        updates=[_update(table) for table in state.ready_tables],
+        variables=state.trigger.variables,
+        rung_at=now,
+    )
+    RunEvent.objects.create(
+        run=run,
+        new_status=RunStatus.CREATED,
+        reason=_reason(state.ready_tables),
+        actor=(user.get_username() if user else f"Trigger {state.title}")[:200],
+    )
+    used = [table.key for table in state.ready_tables]
+    state.trigger.tables.filter(table_key__in=used).update(updated_at=None, version=None)
+    state.trigger.last_run_at = now
+    state.trigger.save(update_fields=["last_run_at"])
+    ring(tasks.advance_run, run.pk)
+    return run
+
+
+def lock(trigger_id: int) -> Trigger | None:
+    """Lock a trigger with its orchestration and its tables' marks; None where it was deleted.
+
+    NO KEY: runs that refer to these rows may be inserted meanwhile by others.
+    """
+    found = Orchestration.objects.filter(triggers=trigger_id).values_list("pk", flat=True).first()
+    if found is None:
+        return None
+    orchestration = Orchestration.objects.select_for_update(no_key=True).filter(pk=found).first()
+    trigger = Trigger.objects.select_for_update(no_key=True).filter(pk=trigger_id).first()
+    if orchestration is None or trigger is None:
+        return None
+    trigger.orchestration = orchestration
+    marks = TriggerTable.objects.select_for_update(no_key=True).filter(trigger=trigger)
+    list(marks.order_by("table_key").values_list("pk", flat=True))
+    return trigger
+
+
+@transaction.atomic
+def _fire(trigger_id: int, now: datetime) -> Run | None:
+    trigger = lock(trigger_id)
+    if trigger is None:
+        return None
+    [state] = states_of([trigger])
+    return start(state, now) if state.may_fire(now) else None
+
+
+def _update(table: WatchedTable) -> dict[str, object]:
+    at = table.updated_at and table.updated_at.astimezone(UTC).isoformat()
+    return {"table": table.key, "version": table.version, "at": at}
+
+
+def _reason(tables: list[WatchedTable]) -> str:
+    if not tables:
+        return "Started before any of its tables was updated."
+    named = [f"{t.key} (version {t.version}, {t.updated_at:%Y-%m-%d %H:%M} UTC)" for t in tables]
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return f"Updated: {', '.join(named[:NAMED])}{more}."

@@ -1,0 +1,263 @@
+"""Triggers: make, change, switch, remove, bring back, run now; and what firing them needs.
+
+Locks are taken in the order orchestration, tables of Storage, trigger, its marks, runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict, Unpack
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from components.models import Table, TableVersion
+from components.validators import TABLE_KEY, TABLE_KEY_HELP
+from orchestrations import tasks
+from orchestrations.exceptions import InvalidTrigger, NotAllowed
+from orchestrations.models import Orchestration, Run, Trigger, TriggerTable
+from orchestrations.queries.triggers import states_of, title
+from orchestrations.scheduling import triggers as firing
+from orchestrations.services.versions import record_version
+from orchestrations.validators import variable_errors
+from orchestrator_site.lib.bell import ring_in_packs
+
+__all__ = [
+    "Changes",
+    "create_trigger",
+    "delete_trigger",
+    "fire_ready",
+    "on_table_updated",
+    "run_now",
+    "set_enabled",
+    "sweep_triggers",
+    "title",
+    "undelete_trigger",
+    "update_trigger",
+]
+
+MOST_TABLES = 100
+LONGEST_NAME = 200
+LONGEST_KEY = 220
+LONGEST_COOLDOWN = 60 * 24 * 31  # minutes
+
+
+class Changes(TypedDict, total=False):
+    """What can be changed in a trigger; what is left out stays. `tables` holds ids of tables."""
+
+    name: str
+    tables: Sequence[str]
+    cooldown: int  # minutes
+    variables: dict[str, str]
+
+
+@transaction.atomic
+def create_trigger(  # noqa: PLR0913  # keyword-only: one for each thing people give
+    orchestration: Orchestration,
+    *,
+    tables: Sequence[str],
+    user: User | None,
+    name: str = "",
+    cooldown: int = 5,
+    variables: dict[str, str] | None = None,
+    enabled: bool = True,
+    amend: bool = False,
+) -> Trigger:
+    """Add a trigger; updates count from now on. Raises InvalidTrigger with its fields.
+
+    A table need not exist yet: the trigger waits for it. `amend` counts the change to the version
+    that this same transaction made.
+    """
+    _lock(orchestration)
+    _hold(tables)
+    trigger = Trigger(
+        orchestration=orchestration,
+        name=name,
+        cooldown=cooldown,
+        variables=variables or {},
+        is_enabled=enabled,
+        created_by=user,
+    )
+    keys = _checked(trigger, tables)
+    trigger.save()
+    _watch(trigger, keys)
+    sentence = f"Added trigger “{title(trigger, keys)}”."
+    record_version(orchestration, user=user, change=sentence, amend=amend)
+    return trigger
+
+
+@transaction.atomic
+def update_trigger(
+    trigger: Trigger,
+    *,
+    user: User | None = None,
+    enabled: bool | None = None,
+    amend: bool = False,
+    **changes: Unpack[Changes],
+) -> Trigger:
+    """Change a trigger and return it; a table that stays keeps the update it has noted.
+
+    So a trigger that gives up the last table it waited for is ready. Raises InvalidTrigger, and
+    NotAllowed where it was removed meanwhile.
+    """
+    tables = changes.pop("tables", None)
+    if tables is not None:
+        _lock(trigger.orchestration)
+        _hold(tables)
+    trigger = _locked(trigger)
+    for field, value in changes.items():
+        setattr(trigger, field, value)
+    if enabled is not None:
+        trigger.is_enabled = enabled
+    keys = _checked(trigger, _keys(trigger) if tables is None else tables)
+    trigger.save()
+    _watch(trigger, keys)
+    _look(trigger)
+    sentence = f"Changed trigger “{title(trigger, keys)}”."
+    record_version(trigger.orchestration, user=user, change=sentence, amend=amend)
+    return trigger
+
+
+@transaction.atomic
+def set_enabled(
+    trigger: Trigger, *, enabled: bool, user: User | None = None, amend: bool = False
+) -> Trigger:
+    """Switch a trigger on or off and return it; safe to call twice.
+
+    Off, it starts nothing; updates that come meanwhile count when it is on again. Raises NotAllowed
+    where it was removed meanwhile.
+    """
+    locked = _locked(trigger)
+    if locked.is_enabled == enabled:
+        return locked
+    locked.is_enabled = enabled
+    locked.save(update_fields=["is_enabled", "updated_at"])
+    _look(locked)
+    named = title(locked, _keys(locked))
+    sentence = f"Switched trigger “{named}” {'on' if enabled else 'off'}."
+    record_version(locked.orchestration, user=user, change=sentence, amend=amend)
+    return locked
+
+
+@transaction.atomic
+def delete_trigger(trigger: Trigger, *, user: User | None = None, amend: bool = False) -> None:
+    """Remove a trigger; its row stays, so that past runs are explained. Safe to call twice."""
+    _lock(trigger.orchestration)
+    locked = Trigger.objects.select_for_update(no_key=True).get(pk=trigger.pk)
+    if locked.deleted_at is None:
+        locked.deleted_at = timezone.now()
+        locked.save(update_fields=["deleted_at", "updated_at"])
+        sentence = f"Removed trigger “{title(locked, _keys(locked))}”."
+        record_version(trigger.orchestration, user=user, change=sentence, amend=amend)
+
+
+@transaction.atomic
+def undelete_trigger(trigger: Trigger, *, user: User | None = None, amend: bool = False) -> Trigger:
+    """Bring a removed trigger back and return it; updates count from now on. Safe to call twice."""
+    _lock(trigger.orchestration)
+    locked = Trigger.objects.select_related("orchestration").get(pk=trigger.pk)
+    if locked.deleted_at is not None:
+        locked.deleted_at = None
+        locked.save(update_fields=["deleted_at", "updated_at"])
+        locked.tables.update(updated_at=None, version=None)
+        sentence = f"Brought trigger “{title(locked, _keys(locked))}” back."
+        record_version(locked.orchestration, user=user, change=sentence, amend=amend)
+    return locked
+
+
+@transaction.atomic
+def run_now(trigger: Trigger, *, user: User) -> Run:
+    """Start a run by hand with the updates that are there, complete or not, and use them up.
+
+    Off or cooling, it runs all the same. Raises NotAllowed in the trash, and where the trigger was
+    removed meanwhile.
+    """
+    locked = _locked(trigger)
+    if locked.orchestration.deleted_at is not None:
+        raise NotAllowed("This orchestration is in the trash; restore it before running it.")
+    [state] = states_of([locked])
+    return firing.start(state, timezone.now(), user=user)
+
+
+def on_table_updated(table: Table, version: TableVersion) -> None:
+    """Note an update of a table; called inside the transaction of the load."""
+    firing.note_update(table.key, version=version.number, at=version.created_at)
+
+
+def fire_ready(trigger_ids: Sequence[int]) -> list[int]:
+    """Start a run of each trigger that is ready; return the runs' ids. Safe to call twice."""
+    return firing.fire_ready(trigger_ids, timezone.now())
+
+
+def sweep_triggers() -> list[int]:
+    """Fire ready triggers whose cool-down ended or whose bell was lost; return the runs' ids."""
+    return firing.sweep(timezone.now())
+
+
+def _lock(orchestration: Orchestration) -> None:
+    Orchestration.objects.select_for_update(no_key=True).get(pk=orchestration.pk)
+
+
+def _locked(trigger: Trigger) -> Trigger:
+    locked = firing.lock(trigger.pk)
+    if locked is None or locked.deleted_at is not None:
+        raise NotAllowed("This trigger was removed meanwhile.")
+    return locked
+
+
+def _look(trigger: Trigger) -> None:
+    """Let a trigger that may be ready now be looked at after the commit."""
+    ring_in_packs(tasks.fire_triggers, [trigger.pk], messages=1)
+
+
+def _keys(trigger: Trigger) -> list[str]:
+    return list(trigger.tables.values_list("table_key", flat=True))
+
+
+def _hold(tables: Sequence[str]) -> None:
+    """Wait for loads of these tables that are under way: they do not see a new watcher.
+
+    Call it before the trigger is locked; a load holds its tables before it looks for watchers.
+    """
+    held = Table.objects.select_for_update(no_key=True).filter(key__in=tables)
+    list(held.order_by("key").values_list("pk", flat=True))
+
+
+def _watch(trigger: Trigger, keys: Sequence[str]) -> None:
+    """Let the trigger watch exactly these tables; the rows of those that stay are not touched.
+
+    A load may be waiting for such a row to note its update there.
+    """
+    trigger.tables.exclude(table_key__in=keys).delete()
+    known = set(_keys(trigger))
+    TriggerTable.objects.bulk_create(
+        TriggerTable(trigger=trigger, table_key=key) for key in keys if key not in known
+    )
+
+
+def _checked(trigger: Trigger, tables: Sequence[str]) -> list[str]:
+    """Tidy what was typed, return the tables; raises InvalidTrigger with every wrong field."""
+    trigger.name = trigger.name.strip()
+    keys = sorted({key.strip() for key in tables})
+    wrong = variable_errors(trigger.variables)
+    if len(trigger.name) > LONGEST_NAME:
+        wrong["name"] = f"The name is longer than {LONGEST_NAME} characters."
+    elif "\0" in trigger.name:
+        wrong["name"] = "A name cannot hold a NUL character."
+    if not 1 <= trigger.cooldown <= LONGEST_COOLDOWN:
+        wrong["cooldown"] = f"This takes a whole number of minutes from 1 to {LONGEST_COOLDOWN}."
+    if problem := _table_problem(keys):
+        wrong["tables"] = problem
+    if wrong:
+        raise InvalidTrigger(" ".join(wrong.values()), fields=wrong)
+    return keys
+
+
+def _table_problem(keys: Sequence[str]) -> str:
+    if not keys:
+        return "Choose one table at least."
+    if len(keys) > MOST_TABLES:
+        return f"A trigger watches {MOST_TABLES} tables at most."
+    strange = [key for key in keys if not TABLE_KEY.match(key) or len(key) > LONGEST_KEY]
+    return f"“{strange[0]}” is no table id; {TABLE_KEY_HELP}." if strange else ""
