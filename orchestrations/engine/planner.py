@@ -1,8 +1,9 @@
 """What a run does next: a pure function over plain data, so that it can be read as a table.
 
 The rules are those of "Rules of running" 1: phases wait for the phases they depend on (by default
-for the one before), the tasks of a phase run side by side, and a failed task that does not
-continue on failure stops whatever depends on its phase, once that phase has ended.
+for the one before), the tasks of a phase run side by side, and a task that does not succeed and
+does not continue on failure stops whatever depends on its phase, once that phase has ended. A
+warning is not a success.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from datetime import datetime
 from orchestrations.enums import FINISHED_TASK, RunStatus, TaskStatus
 
 T = TaskStatus
-BROKEN = frozenset({T.ERROR, T.TERMINATED, T.CANCELLED})
+STOPPED = frozenset({T.TERMINATED, T.CANCELLED})
+BROKEN = frozenset({T.ERROR, T.WARNING}) | STOPPED
+WARNED = "ended with a warning"
 ENDLESS = "Its phases wait for each other."
 
 
@@ -121,18 +124,24 @@ def outcome_of(tasks: Iterable[TaskState], *, endless: bool = False) -> tuple[Ru
     """
     if endless:
         return RunStatus.ERROR, ENDLESS
-    tasks = list(tasks)
     broken = [t for t in tasks if t.status in BROKEN]
     stopping = [t for t in broken if not t.continue_on_failure]
+    went_on = ", and the run went on"
     for status, found, what in (
-        (RunStatus.ERROR, [t for t in stopping if t.status == T.ERROR], "failed"),
+        (RunStatus.ERROR, _those(stopping, T.ERROR), "failed"),
+        (RunStatus.ERROR, _those(stopping, T.WARNING), WARNED),
         (RunStatus.TERMINATED, stopping, "was terminated"),
-        (RunStatus.WARNING, broken, "failed, and the run went on"),
-        (RunStatus.WARNING, [t for t in tasks if t.status == T.WARNING], "ended with a warning"),
+        (RunStatus.WARNING, _those(broken, T.ERROR), f"failed{went_on}"),
+        (RunStatus.WARNING, _those(broken, *STOPPED), f"was terminated{went_on}"),
+        (RunStatus.WARNING, broken, WARNED),
     ):
         if found:
             return status, _sentence(found, what)
     return RunStatus.SUCCESS, ""
+
+
+def _those(tasks: Iterable[TaskState], *statuses: TaskStatus) -> list[TaskState]:
+    return [task for task in tasks if task.status in statuses]
 
 
 def _may_start(task: TaskState, now: datetime) -> bool:
@@ -144,7 +153,7 @@ def _may_start(task: TaskState, now: datetime) -> bool:
 def _mark_stopped(stopped: dict[str, str], phase: PhaseState) -> None:
     for task in phase.tasks:
         if task.status in BROKEN and not task.continue_on_failure:
-            verb = "failed" if task.status == T.ERROR else "was terminated"
+            verb = {T.ERROR: "failed", T.WARNING: WARNED}.get(task.status, "was terminated")
             stopped[phase.key] = f"“{task.name}” {verb} before it."
             return
 
