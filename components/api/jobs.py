@@ -45,6 +45,7 @@ class JobOut(Schema):
                 "configuration_version": 3,
                 "status": "success",
                 "waiting_for": "",
+                "variables": {"city": "Brno"},
                 "queue_position": None,
                 "origin": "api",
                 "created_by": "ann",
@@ -72,6 +73,7 @@ class JobOut(Schema):
     error_type: str
     error_reference: str
     parameters: dict[str, Any]
+    variables: dict[str, str] = Field(description="Put in place of {{ name }} in the parameters.")
     result: dict[str, Any]
     tables_in: list[TableLoad]
     tables_out: list[TableLoad]

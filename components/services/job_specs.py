@@ -10,6 +10,7 @@ from django.conf import settings
 from components.models import Configuration, ConfigurationVersion, Job
 from components.runners.base import JobSpec, StoreSettings
 from components.services.input_mapping import input_plan
+from components.services.variables import rendered
 
 WORK_FOLDER = "work"  # below HOME: scratch folders of running jobs
 
@@ -17,21 +18,23 @@ WORK_FOLDER = "work"  # below HOME: scratch folders of running jobs
 def build_spec(job: Job, configuration: Configuration) -> JobSpec:
     """Return the orders for one job, from the version of the configuration that it was made for.
 
-    Raises StorageError naming a mapped table or column that is not there.
+    The job's variables are put in their places. Raises StorageError naming a mapped table or column
+    that is not there.
     """
     version = _version(job, configuration)
-    inputs = input_plan(version.input, configuration) if version.input else []
+    wanted = rendered(version.input, job.variables)
+    inputs = input_plan(wanted, configuration) if wanted else []
     return JobSpec(
         component=job.component.key,
         action="run",
-        parameters=merged(version.parameters, job.parameters),
+        parameters=rendered(merged(version.parameters, job.parameters), job.variables),
         work=str(work_folder(str(job.token))),
         memory_mb=job.component.memory_limit_mb or settings.JOB_MEMORY_LIMIT_MB,
         store=store_settings(),
         settings=component_settings(),
         configuration_name=version.name,
         inputs=[dict(plan) for plan in inputs],
-        output_mapping=version.output,
+        output_mapping=rendered(version.output, job.variables),
         state=configuration.state,
     )
 

@@ -56,6 +56,7 @@ class JobRequest:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     time_limit: int | None = None  # seconds
     not_before: datetime | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def create_job(  # noqa: PLR0913  # the choices of one request
@@ -139,6 +140,7 @@ def _job(request: JobRequest, user: User | None, origin: JobOrigin, now: datetim
         configuration_name=configuration.name,
         configuration_version=request.version or configuration.version,
         parameters=encrypt_tree(dict(request.parameters)) if request.parameters else {},
+        variables=dict(request.variables),
         origin=origin,
         created_by=user,
         time_limit=request.time_limit,

@@ -31,6 +31,7 @@ EXAMPLE: dict[str, JsonValue] = {
     "reason": "",
     "waiting_for": "",
     "queue_position": None,
+    "variables": {"city": "Brno"},
     "started_by": "schedule",
     "schedule": 4,
     "scheduled_for": "2026-11-22T06:00:00Z",
@@ -43,9 +44,11 @@ EXAMPLE: dict[str, JsonValue] = {
 class RunIn(Schema):
     """Which tasks to run, by key, and variables; nothing means all active tasks."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"tasks": None}})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"variables": {"city": "Brno"}}}
+    )
     tasks: list[str] | None = None
-    variables: dict[str, Any] | None = None
+    variables: dict[str, str] | None = None
 
 
 class RetryIn(Schema):
@@ -72,6 +75,7 @@ class RunOut(Schema):
     reason: str
     waiting_for: str = Field(description="A sentence, while it is queued: behind what.")
     queue_position: int | None = Field(description="While it is queued, 1 for the next to begin.")
+    variables: dict[str, str] = Field(description="Those given, over those of the orchestration.")
     started_by: StartedBy
     created_by: str | None
     schedule: int | None
@@ -94,6 +98,10 @@ class RunOut(Schema):
     @staticmethod
     def resolve_orchestration(run: Run) -> int:
         return run.orchestration_id
+
+    @staticmethod
+    def resolve_variables(run: Run) -> dict[str, str]:
+        return run.effective_variables
 
     @staticmethod
     def resolve_version(run: Run) -> int:

@@ -42,7 +42,7 @@ class ScheduleIn(Schema):
     valid_from: AwareDatetime | None = None
     valid_to: AwareDatetime | None = None
     paused_until: AwareDatetime | None = None
-    variables: dict[str, Any] = {}
+    variables: dict[str, str] = {}
 
 
 class SchedulePatch(Schema):
@@ -59,7 +59,7 @@ class SchedulePatch(Schema):
     valid_from: AwareDatetime | None = None
     valid_to: AwareDatetime | None = None
     paused_until: AwareDatetime | None = None
-    variables: dict[str, Any] | None = None
+    variables: dict[str, str] | None = None
 
 
 class ScheduleOut(Schema):
@@ -81,7 +81,7 @@ class ScheduleOut(Schema):
     valid_from: datetime | None
     valid_to: datetime | None
     paused_until: datetime | None
-    variables: dict[str, Any]
+    variables: dict[str, str]
     next_fire_at: datetime | None
 
     @staticmethod

@@ -62,6 +62,7 @@ def start_tasks(run: Run, tasks: Sequence[TaskRun]) -> bool:
 
 
 def _start_jobs(run: Run, pairs: Sequence[tuple[TaskRun, Configuration]]) -> None:
+    variables = run.effective_variables
     jobs = create_jobs(
         [
             JobRequest(
@@ -69,6 +70,7 @@ def _start_jobs(run: Run, pairs: Sequence[tuple[TaskRun, Configuration]]) -> Non
                 version=task.configuration_version,
                 parameters=task.design["parameters"],
                 time_limit=task.design["timeout"],
+                variables=variables,
             )
             for task, configuration in pairs
         ],
@@ -111,7 +113,7 @@ def _start_child(run: Run, task: TaskRun) -> bool:
         ),
         started_by=StartedBy.NESTED,
         created_by=run.created_by,
-        variables=run.variables,
+        variables=run.effective_variables,
         rung_at=timezone.now(),
     )
     _begin_attempt([task])

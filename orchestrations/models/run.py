@@ -80,6 +80,11 @@ class Run(models.Model):
         return reverse("run", args=[self.pk])
 
     @property
+    def effective_variables(self) -> dict[str, str]:
+        """What its jobs get: the usual values of its version, under those given to the run."""
+        return {**self.version.definition["variables"], **self.variables}
+
+    @property
     def is_finished(self) -> bool:
         return self.status in FINISHED_RUN
 

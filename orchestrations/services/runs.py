@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -17,6 +16,7 @@ from orchestrations.models import Orchestration, OrchestrationVersion, Run, RunE
 from orchestrations.models.orchestration import Definition
 from orchestrations.queries.starting import tasks_to_retry
 from orchestrations.tasks import advance_run as advance_run_task
+from orchestrations.validators import variable_errors
 from orchestrator_site.lib.bell import ring
 
 
@@ -26,17 +26,18 @@ def start_run(
     *,
     started_by: StartedBy,
     user: User | None = None,
-    variables: dict[str, Any] | None = None,
+    variables: Mapping[str, str] | None = None,
     selected: Sequence[str] | None = None,
     retry_of: Run | None = None,
 ) -> Run:
     """Make a run of the latest version; a worker begins it as soon as none before it is unfinished.
 
-    `selected` holds keys of tasks, also of inactive ones; None means all active ones. A retry takes
+    `selected` holds keys of tasks, also of inactive ones; None means all active ones. `variables`
+    lie over those of the orchestration; None means none, for a retry those it had. A retry takes
     the version of the run it retries, so that its tasks are the ones that failed, with the present
     versions of their configurations, so that what was mended counts; there None means the tasks
-    that did not succeed. Raises InvalidOrchestration for keys that are unknown, NotAllowed in the
-    trash, or where there is nothing to retry.
+    that did not succeed. Raises InvalidOrchestration for unknown keys and wrong variables,
+    NotAllowed in the trash, or where there is nothing to retry.
     """
     if Orchestration.objects.filter(pk=orchestration.pk, deleted_at=None).first() is None:
         raise NotAllowed("This orchestration is in the trash; restore it before running it.")
@@ -44,13 +45,17 @@ def start_run(
         retry_of = Run.objects.select_related("version").get(pk=retry_of.pk)
         selected = _retried(orchestration, retry_of, selected)
     version = _version(orchestration, retry_of)
+    if variables is None:
+        variables = retry_of.variables if retry_of else {}
+    if errors := variable_errors(variables):
+        raise InvalidOrchestration("The run was not started.", fields=errors)
     run = Run.objects.create(
         orchestration=orchestration,
         version=version,
         started_by=started_by,
         created_by=user,
         retry_of=retry_of,
-        variables=variables if variables is not None else getattr(retry_of, "variables", {}),
+        variables=dict(variables),
         selected=_checked(selected, version.definition),
         rung_at=timezone.now(),
     )

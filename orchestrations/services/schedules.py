@@ -23,6 +23,7 @@ from orchestrations.models import Orchestration, Schedule
 from orchestrations.scheduling.preview import Preview, PreviewMoment, check_timing, preview
 from orchestrations.scheduling.slots import PROJECTED, TICKING, fire_due, latest, upcoming
 from orchestrations.services.versions import record_version
+from orchestrations.validators import variable_errors
 from orchestrator_site.lib import cron as crons
 from orchestrator_site.lib.cron_words import describe_cron
 
@@ -304,7 +305,7 @@ def _is_on(schedule: Schedule) -> bool:
 
 def _check(schedule: Schedule) -> None:
     """Tidy what was typed; raises InvalidSchedule with every field that is wrong."""
-    wrong: dict[str, str] = {}
+    wrong = variable_errors(schedule.variables)
     try:
         schedule.cron = check_timing(schedule.cron, schedule.timezone)
     except InvalidSchedule as error:

@@ -35,6 +35,9 @@ def make(count: int) -> list[Configuration]:
     return [make_configuration(component, name="abcdefgh"[n]) for n in range(count)]
 
 
+WARNED = {True: "warning: warning success", False: "error: warning skipped"}
+
+
 def task(configuration: Configuration, **fields: Any) -> Any:
     return {"configuration": configuration.pk, **fields}
 
@@ -134,13 +137,19 @@ def test_a_failed_task_may_let_the_run_go_on(control: Control) -> None:
     assert run.reason == "“a” failed, and the run went on: Broken."
 
 
-def test_a_warning_makes_a_warning(control: Control) -> None:
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_warning_is_no_success(control: Control, *, goes_on: bool) -> None:
     a, b = make(2)
-    run = make_run(make_orchestration([[a], [b]]))
+    first = task(a, continue_on_failure=goes_on)
+    run = make_run(make_orchestration([[first], [b]]))
     control.advance(run)
-    control.end(run, "t1", J.WARNING)
-    control.end(run, "t2")
-    assert control.states(run) == "warning: warning success"
+    control.end(run, "t1", J.WARNING, "Two rows were left out.")
+    if goes_on:
+        control.end(run, "t2")
+    assert control.states(run) == (
+        "warning: warning success" if goes_on else "error: warning skipped"
+    )
+    assert run.reason == f"“{a.name}” ended with a warning: Two rows were left out."
 
 
 def test_inactive_tasks_are_skipped_with_a_row(control: Control) -> None:
@@ -350,13 +359,13 @@ def test_a_nested_orchestration_is_a_run_of_its_own(control: Control) -> None:
     a, b, c = make(3)
     inner = make_orchestration([[a], [b]], name="inner")
     user = make_user()
-    run = make_run(make_orchestration([[inner], [c]]), created_by=user, variables={"x": 1})
+    run = make_run(make_orchestration([[inner], [c]]), created_by=user, variables={"x": "1"})
     control.advance(run)
     child = child_of(run)
     assert (child.started_by, child.created_by, child.variables) == (
         StartedBy.NESTED,
         user,
-        {"x": 1},
+        {"x": "1"},
     )
     assert control.states(run) == "processing: processing created"
     assert control.states(child) == "processing: waiting created"
@@ -369,20 +378,31 @@ def test_a_nested_orchestration_is_a_run_of_its_own(control: Control) -> None:
     assert control.states(run) == "success: success success"
 
 
-@pytest.mark.parametrize(
-    ("status", "states"),
-    [(J.WARNING, "warning: warning success"), (J.ERROR, "error: error skipped")],
-)
-def test_how_a_child_ends_is_how_its_task_ends(
-    control: Control, status: JobStatus, states: str
-) -> None:
+def test_a_child_that_fails_fails_its_task(control: Control) -> None:
     a, b = make(2)
     run = make_run(make_orchestration([[make_orchestration([[a]])], [b]]))
     control.advance(run)
-    control.end(child_of(run), "t1", status, "Bad.")
-    if status == J.WARNING:
+    control.end(child_of(run), "t1", J.ERROR, "Bad.")
+    assert control.states(run) == "error: error skipped"
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_child_that_ends_with_a_warning_is_no_success(control: Control, *, goes_on: bool) -> None:
+    a, b = make(2)
+    inner = make_orchestration([[task(a, continue_on_failure=True)]], name="inner")
+    above: Any = {"orchestration": inner.pk, "continue_on_failure": goes_on}
+    run = make_run(make_orchestration([[above], [b]]))
+    control.advance(run)
+    control.end(child_of(run), "t1", J.ERROR, "Bad.")
+    if goes_on:
         control.end(run, "t2")
-    assert control.states(run) == states
+    assert control.states(child_of(run)) == "warning: error"
+    assert control.states(run) == (
+        "warning: warning success" if goes_on else "error: warning skipped"
+    )
+    assert run.reason == (
+        f"“inner” ended with a warning: “{a.name}” failed, and the run went on: Bad."
+    )
 
 
 def test_a_child_waits_for_another_run_of_its_orchestration(control: Control) -> None:

@@ -39,7 +39,7 @@ def test_a_due_moment_makes_a_slot_a_run_and_an_event_and_moves_on() -> None:
     )
     orchestration.version = 2
     orchestration.save()
-    schedule = make_schedule(NOON, orchestration=orchestration, variables={"day": 1}, name="Noon")
+    schedule = make_schedule(NOON, orchestration=orchestration, variables={"day": "1"}, name="Noon")
 
     report = fire_due(NOON + timedelta(seconds=1))
 
@@ -56,7 +56,7 @@ def test_a_due_moment_makes_a_slot_a_run_and_an_event_and_moves_on() -> None:
     assert (run.orchestration, run.version.number) == (orchestration, 2)
     assert (run.status, run.started_by) == (RunStatus.CREATED, StartedBy.SCHEDULE)
     assert (run.schedule, run.scheduled_for) == (schedule, NOON)
-    assert (run.variables, run.rung_at) == ({"day": 1}, NOON + timedelta(seconds=1))
+    assert (run.variables, run.rung_at) == ({"day": "1"}, NOON + timedelta(seconds=1))
     event = RunEvent.objects.get()
     assert (event.run, event.new_status, event.reason, event.actor) == (
         run,

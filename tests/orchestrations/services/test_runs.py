@@ -98,7 +98,7 @@ def test_chosen_tasks(control: Control, configurations: list[Configuration]) -> 
 
 def failed_run(control: Control, orchestration: Orchestration) -> Run:
     """t1 succeeded, t2 failed, t3 was not executed."""
-    run = begin(control, orchestration, variables={"x": 1})
+    run = begin(control, orchestration, variables={"x": "1"})
     control.end(run, "t1")
     control.end(run, "t2", J.ERROR, "Oh.")
     return run
@@ -115,7 +115,7 @@ def test_a_retry_runs_what_did_not_succeed(
     run = failed_run(control, make_orchestration([[a], [b], [c]]))
     assert control.states(run) == "error: success error skipped"
     again = retry(control, run)
-    assert (again.retry_of, again.selected, again.variables) == (run, ["t2", "t3"], {"x": 1})
+    assert (again.retry_of, again.selected, again.variables) == (run, ["t2", "t3"], {"x": "1"})
     assert control.task(again, "t1").reason == f"Kept from run {run.pk}."
     assert again.events.order_by("pk")[0].reason == f"Retry of run {run.pk}."
     control.end(again, "t2", J.ERROR)

@@ -58,7 +58,7 @@ def test_a_new_schedule_is_due_after_now_and_has_a_shadow() -> None:
         overlap=Overlap.SKIP,
         misfire=Misfire.ALL,
         misfire_limit=3,
-        variables={"a": 1},
+        variables={"a": "1"},
     )
 
     stored = fresh(schedule)
@@ -68,7 +68,7 @@ def test_a_new_schedule_is_due_after_now_and_has_a_shadow() -> None:
         "Weekly",
     )
     assert (stored.overlap, stored.misfire, stored.misfire_limit) == ("skip", "all", 3)
-    assert (stored.variables, stored.created_by, stored.is_enabled) == ({"a": 1}, user, True)
+    assert (stored.variables, stored.created_by, stored.is_enabled) == ({"a": "1"}, user, True)
     assert stored.next_fire_at == datetime(2026, 6, 8, 4, 30, tzinfo=UTC)
     task = shadow(schedule)
     assert (task.task, json.loads(task.args)) == (
