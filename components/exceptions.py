@@ -19,6 +19,14 @@ class InvalidConfiguration(ComponentsError):
         self.fields = fields or {}
 
 
+class InvalidSearch(ComponentsError):
+    """The search makes no sense."""
+
+    def __init__(self, message: str = "", *, fields: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.fields = fields or {}
+
+
 class EditConflict(ComponentsError):
     """Somebody else saved this in the meantime."""
 

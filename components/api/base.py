@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from ninja import NinjaAPI, Query, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer, SessionAuth
@@ -19,12 +20,14 @@ from components.exceptions import (
     ComponentsError,
     EditConflict,
     InvalidConfiguration,
+    InvalidSearch,
     NotAllowed,
     StorageError,
 )
 from components.services.idempotency import Answer, once
 from components.services.tokens import authenticate
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW
+from orchestrator_site.lib.search_fields import LONGEST, Fields, Search, understand
 
 M = TypeVar("M", bound=Model)
 SCOPE_OF = {VIEW: TokenScope.READ, OPERATE: TokenScope.RUN, EDIT: TokenScope.WRITE}
@@ -116,6 +119,30 @@ class PageQuery(Schema):
 
     limit: Annotated[int, Query(ge=1, le=200, description="Rows, 1 to 200.")] = 50
     after: Annotated[int | None, Query(description="`next` of the page before.")] = None
+
+
+class SearchQuery(PageQuery):
+    """One page of what a search finds."""
+
+    query: Annotated[
+        str,
+        Query(
+            max_length=LONGEST,
+            description="As in the search boxes: `status:error -user:ada created:>-7d`. "
+            "Times without a zone are UTC.",
+            examples=["status:error duration:>10m created:>-7d"],
+        ),
+    ] = ""
+
+
+def understood(text: str, fields: Callable[[], Fields]) -> Search:
+    """Return what the parameter `query` means; raises InvalidSearch with what is wrong where."""
+    if not text:
+        return Search("")
+    search = understand(text, fields(), now=timezone.now())
+    if search.problems:
+        raise InvalidSearch(fields={"query": search.sentences})
+    return search
 
 
 def newest_first(rows: QuerySet[M], page: PageQuery) -> dict[str, Any]:

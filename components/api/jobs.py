@@ -9,12 +9,22 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from ninja import Field, Query, Router, Schema, Status
 from pydantic import ConfigDict
 
-from components.api.base import ERRORS, PageQuery, needs, newest_first, user_of
+from components.api.base import (
+    ERRORS,
+    PageQuery,
+    SearchQuery,
+    needs,
+    newest_first,
+    understood,
+    user_of,
+)
 from components.enums import JobStatus, LogLevel
 from components.models import Job, JobLog
+from components.queries.job_search import job_fields, jobs_found
 from components.queries.waiting import Place, job_places
 from components.services.jobs import terminate_job
 from orchestrator_site.lib.access import OPERATE, VIEW
@@ -129,8 +139,8 @@ class LogPage(Schema):
     next: int
 
 
-class JobQuery(PageQuery):
-    """Which jobs are wanted."""
+class JobQuery(SearchQuery):
+    """Which jobs are wanted: what the search finds, narrowed by the other parameters."""
 
     status: JobStatus | None = None
     component: str | None = None
@@ -159,14 +169,16 @@ def place_of(job: Job) -> Place | None:
 
 @router.get("/jobs", response={200: JobPage, **ERRORS}, auth=needs(VIEW))
 def list_jobs(request: HttpRequest, query: Query[JobQuery]) -> dict[str, Any]:
-    """List jobs, newest first."""
+    """List jobs that a search finds, newest first."""
+    search = understood(query.query, job_fields)
+    rows = jobs_found(search, user=user_of(request), now=timezone.now())
     wanted = {
         "status": query.status,
         "component__key": query.component,
         "configuration": query.configuration,
     }
-    rows = jobs().filter(**{name: value for name, value in wanted.items() if value is not None})
-    page = newest_first(rows, query)
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+    page = newest_first(rows.select_related("component", "created_by"), query)
     note_places(page["items"])
     return page
 

@@ -1,57 +1,15 @@
-"""Jobs for lists and pages: filters, keyset paging, log lines."""
+"""Jobs as pages show them, and their log lines; `job_search` has the list of all."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass
 
-from django.contrib.auth.models import User
-from django.db.models import F, Max, Q, QuerySet
-from django.db.models.functions import Now
-from django.utils import timezone
+from django.db.models import Max
 
-from components.enums import ACTIVE_JOB, JobStatus
 from components.models import Configuration, Job, JobLog
 
-PAGE = 50
 LOG_PAGE = 1000
-LONG_RUNNING = timedelta(minutes=10)
-RECENT = timedelta(days=7)
-DIGITS = 18  # of the largest number that a text is looked up as
-
-
-class QuickFilter(StrEnum):
-    """The lists that people ask for most."""
-
-    LONG_RUNNING = "long-running"
-    MINE = "mine"
-    MY_FAILED = "my-failed"
-    FAILED_LATELY = "failed"
-
-
-@dataclass(frozen=True)
-class JobFilter:
-    """Which jobs a list shows; what is empty does not filter."""
-
-    statuses: Sequence[str] = ()
-    component: str = ""  # key
-    configuration: int | None = None
-    user: str = ""  # name
-    created_from: datetime | None = None
-    created_to: datetime | None = None  # not included
-    text: str = ""  # in the names of configuration and component, the error, or the job's number
-    longer_than: float | None = None  # seconds of running
-    excluded_users: Sequence[str] = field(default_factory=tuple)
-
-
-@dataclass(frozen=True)
-class JobPage:
-    """One page of jobs, newest first; `after` asks for the next, None means the last page."""
-
-    jobs: list[Job]
-    after: int | None
 
 
 @dataclass(frozen=True)
@@ -61,44 +19,6 @@ class LogPage:
     lines: list[JobLog]
     after: int
     more: bool
-
-
-def list_jobs(
-    where: JobFilter | None = None,
-    *,
-    quick: QuickFilter | None = None,
-    user: User | None = None,
-    after: int | None = None,
-    limit: int = PAGE,
-) -> JobPage:
-    """Return jobs that match both filters, newest first; `after` is the last page's `after`.
-
-    `user` is who looks, for the filters about oneself. One query, whatever the page.
-    """
-    jobs = filtered(where or JobFilter())
-    if quick:
-        jobs = jobs.filter(_quick(quick, user))
-    if after is not None:
-        jobs = jobs.filter(pk__lt=after)
-    found = list(jobs.select_related("component", "created_by").order_by("-pk")[: limit + 1])
-    page = found[:limit]
-    return JobPage(page, page[-1].pk if len(found) > limit else None)
-
-
-def filtered(where: JobFilter) -> QuerySet[Job]:
-    """Return the jobs that match a filter, in no particular order."""
-    found = Q()
-    if where.statuses:
-        found &= Q(status__in=where.statuses)
-    if where.component:
-        found &= Q(component__key=where.component)
-    if where.configuration is not None:
-        found &= Q(configuration=where.configuration)
-    if where.user:
-        found &= Q(created_by__username=where.user)
-    if where.excluded_users:
-        found &= Q(created_by=None) | ~Q(created_by__username__in=where.excluded_users)
-    return Job.objects.filter(found & _in_time(where) & _with_text(where.text.strip()))
 
 
 def job_detail(job_id: int) -> Job:
@@ -143,37 +63,3 @@ def log_lines(
     found = list(lines.order_by("seq")[: limit + 1])
     page = found[:limit]
     return LogPage(page, page[-1].seq if page else after, len(found) > limit)
-
-
-def _quick(quick: QuickFilter, user: User | None) -> Q:
-    mine = Q(created_by=user) if user else Q(pk=None)
-    failed = Q(status=JobStatus.ERROR)
-    if quick == QuickFilter.LONG_RUNNING:
-        since = timezone.now() - LONG_RUNNING
-        return Q(status__in=ACTIVE_JOB, started_at__lt=since)
-    if quick == QuickFilter.MINE:
-        return mine
-    if quick == QuickFilter.MY_FAILED:
-        return mine & failed
-    return failed & Q(created_at__gte=timezone.now() - RECENT)
-
-
-def _in_time(where: JobFilter) -> Q:
-    found = Q()
-    if where.created_from:
-        found &= Q(created_at__gte=where.created_from)
-    if where.created_to:
-        found &= Q(created_at__lt=where.created_to)
-    if where.longer_than is not None:
-        length = timedelta(seconds=where.longer_than)
-        ended = Q(ended_at__gt=F("started_at") + length)
-        found &= ended | Q(ended_at=None, started_at__lt=Now() - length)
-    return found
-
-
-def _with_text(text: str) -> Q:
-    if not text:
-        return Q()
-    found = Q(configuration_name__icontains=text) | Q(error__icontains=text)
-    found |= Q(component__name__icontains=text)
-    return found | Q(pk=int(text)) if text.isdecimal() and len(text) <= DIGITS else found

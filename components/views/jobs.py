@@ -1,4 +1,4 @@
-"""Jobs: the list of all, the page of one with its log, and Terminate."""
+"""The page of one job with its log, and Terminate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django_htmx.http import push_url
 
 from components.enums import JobStatus, LogLevel
 from components.exceptions import NotAllowed
-from components.models import Component, Job
+from components.models import Job
 from components.queries.job_details import (
     AT_LEAST,
     LogTail,
@@ -24,13 +24,8 @@ from components.queries.job_details import (
     parameters_of,
     present_tables,
 )
-from components.queries.job_search import SearchProblem, parse_search
 from components.queries.jobs import (
-    JobFilter,
-    JobPage,
-    QuickFilter,
     job_detail,
-    list_jobs,
     log_lines,
 )
 from components.queries.waiting import job_places
@@ -41,64 +36,12 @@ from orchestrator_site.lib.live import mark, number, unchanged
 from orchestrator_site.lib.secrets import hide_tree
 
 TERMINATE = ("components/job_terminate.html", "components/_job_terminate.html")
-QUICK = (
-    (QuickFilter.LONG_RUNNING, "Long running"),
-    (QuickFilter.MINE, "My jobs"),
-    (QuickFilter.MY_FAILED, "My failed"),
-    (QuickFilter.FAILED_LATELY, "Failed in last 7 days"),
-)
 LEVELS = (
     ("", "All levels"),
     (LogLevel.INFO.value, "Info and above"),
     (LogLevel.WARNING.value, "Warnings and errors"),
     (LogLevel.ERROR.value, "Errors"),
 )
-
-
-@requires(VIEW)
-@require_GET
-def jobs(request: HttpRequest) -> HttpResponse:
-    """Show the jobs that the filters leave; the newest page asks for itself."""
-    context = _list(request)
-    return unchanged(request, context["mark"]) or htmx.render_page_or_fragment(
-        request, "components/job_list.html", "components/_job_list.html", context
-    )
-
-
-def _list(request: HttpRequest) -> dict[str, Any]:
-    asked = request.GET
-    words, quick = asked.get("q", "").strip(), asked.get("quick", "")
-    status = asked.get("status", "") if asked.get("status") in JobStatus.values else ""
-    after = number(asked.get("after"))
-    base = JobFilter(statuses=[status] if status else [], component=asked.get("component", ""))
-    page, problem = JobPage([], None), ""
-    try:
-        page = list_jobs(
-            parse_search(words, base=base),
-            quick=QuickFilter(quick) if quick in set(QuickFilter) else None,
-            user=request.user,  # type: ignore[arg-type]  # the page needs a log-in
-            after=after,
-        )
-    except SearchProblem as error:
-        problem = str(error)
-    places = job_places(page.jobs)
-    return {
-        "jobs": page.jobs,
-        "places": places,
-        "next_after": page.after,
-        "after": after,
-        "words": words,
-        "status": status,
-        "component": base.component,
-        "quick": quick,
-        "problem": problem,
-        "quick_filters": QUICK,
-        "statuses": JobStatus.choices,
-        "components": Component.objects.values_list("key", "name"),
-        "is_filtered": bool(words or status or base.component or quick),
-        "is_moving": any(not job.is_finished for job in page.jobs),
-        "mark": mark([(job.pk, job.status) for job in page.jobs], places, page.after),
-    }
 
 
 def find(pk: int) -> Job:

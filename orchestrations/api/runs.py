@@ -9,15 +9,26 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from ninja import Field, Query, Router, Schema, Status
 from pydantic import ConfigDict, JsonValue
 
-from components.api.base import ERRORS, PageQuery, idempotent, needs, newest_first, user_of
+from components.api.base import (
+    ERRORS,
+    PageQuery,
+    SearchQuery,
+    idempotent,
+    needs,
+    newest_first,
+    understood,
+    user_of,
+)
 from components.queries.waiting import Place
 from orchestrations.api.orchestrations import existing
 from orchestrations.enums import RunStatus, StartedBy, TaskStatus
 from orchestrations.models import Run
 from orchestrations.queries.run_page import TaskRow, run_detail
+from orchestrations.queries.run_search import run_fields, runs_found
 from orchestrations.queries.waiting import run_places
 from orchestrations.services.runs import start_run, terminate_run
 from orchestrator_site.lib.access import OPERATE, VIEW
@@ -193,6 +204,16 @@ def place_of(run: Run) -> Place | None:
         note_places([run])
     place: Place | None = getattr(run, "place", None)
     return place
+
+
+@router.get("/runs", response={200: RunPage, **ERRORS}, auth=needs(VIEW))
+def list_all_runs(request: HttpRequest, query: Query[SearchQuery]) -> dict[str, Any]:
+    """List runs of all orchestrations that a search finds, newest first."""
+    search = understood(query.query, run_fields)
+    found = runs_found(search, user=user_of(request), now=timezone.now())
+    page = newest_first(found.select_related("version", "created_by"), query)
+    note_places(page["items"])
+    return page
 
 
 @router.get("/orchestrations/{int:pk}/runs", response={200: RunPage, **ERRORS}, auth=needs(VIEW))

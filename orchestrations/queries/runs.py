@@ -69,7 +69,7 @@ def list_runs(
     limit: int = 50,
 ) -> RunPage:
     """Return runs newest first, of one orchestration or of all; `after` is the last page's mark."""
-    runs = _listed()
+    runs = listed()
     if orchestration is not None:
         runs = runs.filter(orchestration=orchestration)
     if outcome != Outcome.ALL:
@@ -95,16 +95,22 @@ def dashboard(now: datetime | None = None) -> Dashboard:
     rows = Run.objects.filter(created_at__gte=now - DAY).order_by().values_list("status")
     counts = dict.fromkeys(RunStatus, 0)
     counts |= {RunStatus(status): count for status, count in rows.annotate(Count("pk"))}
-    failures = _listed().filter(status=RunStatus.ERROR).order_by("-pk")[:FAILURES_SHOWN]
+    failures = listed().filter(status=RunStatus.ERROR).order_by("-pk")[:FAILURES_SHOWN]
     return Dashboard(counts, running_now(), list(failures))
 
 
 def running_now() -> list[Running]:
     """Return unfinished runs, those that have begun first, with progress and expected end."""
+    active = listed().filter(status__in=ACTIVE_RUN).order_by("pk")[:RUNNING_SHOWN]
+    queued = listed().filter(status__in=QUEUED_RUN).order_by("pk")
+    return progress_of([*active, *queued[: RUNNING_SHOWN - len(active)]])
+
+
+def progress_of(runs: Sequence[Run]) -> list[Running]:
+    """Return how far each of these runs is and when it will probably end; three queries."""
+    if not runs:
+        return []
     ended = Count("task_runs", filter=Q(task_runs__status__in=FINISHED_TASK))
-    active = _listed().filter(status__in=ACTIVE_RUN).order_by("pk")[:RUNNING_SHOWN]
-    queued = _listed().filter(status__in=QUEUED_RUN).order_by("pk")
-    runs = [*active, *queued[: RUNNING_SHOWN - len(active)]]
     progress = {
         pk: (done, total)
         for pk, done, total in Run.objects.filter(pk__in=[run.pk for run in runs])
@@ -146,7 +152,8 @@ def latest_runs(orchestration_ids: Iterable[int], limit: int = 20) -> list[Run]:
     return list(Run.objects.filter(wanted).order_by("pk"))
 
 
-def _listed() -> QuerySet[Run]:
+def listed() -> QuerySet[Run]:
+    """Return all runs with what their lists show of them."""
     return Run.objects.select_related(
         "orchestration", "created_by", "schedule", "slot", "retry_of", "terminated_by"
     )

@@ -21,12 +21,12 @@ from orchestrations.services.schedules import last_tick
 from orchestrator_site.lib.access import EDIT, VIEW, requires
 from orchestrator_site.lib.htmx import render_page_or_fragment
 
-# The tiles: a word, the statuses it counts, the tab of the run list that shows them.
+# The tiles: a word, and the statuses it counts.
 TILES = (
-    ("Success", "success", (RunStatus.SUCCESS,), "successful"),
-    ("Warning", "warning", (RunStatus.WARNING,), "successful"),
-    ("Error", "error", (RunStatus.ERROR,), "failed"),
-    ("Stopped", "terminated", (RunStatus.TERMINATED, RunStatus.CANCELLED), "all"),
+    ("Success", (RunStatus.SUCCESS,)),
+    ("Warning", (RunStatus.WARNING,)),
+    ("Error", (RunStatus.ERROR,)),
+    ("Stopped", (RunStatus.TERMINATED, RunStatus.CANCELLED)),
 )
 
 
@@ -38,7 +38,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     context = {
         "now": now,
         "tiles": [
-            (word, kind, sum(found.counts[s] for s in of), tab) for word, kind, of, tab in TILES
+            (word, of[0], sum(found.counts[s] for s in of), f"status:{','.join(of)} created:>-24h")
+            for word, of in TILES
         ],
         "total": sum(found.counts.values()),
         "running": found.running,

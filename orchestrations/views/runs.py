@@ -12,7 +12,6 @@ from orchestrations.models import Orchestration
 from orchestrations.queries import runs as queries
 from orchestrations.queries.runs import Outcome
 from orchestrations.views.finding import find_orchestration
-from orchestrator_site.lib import htmx
 from orchestrator_site.lib.access import VIEW, requires
 from orchestrator_site.lib.live import mark, number, unchanged
 
@@ -22,17 +21,6 @@ TABS = (
     (Outcome.SUCCESSFUL, "Successful"),
     (Outcome.FAILED, "Failed"),
 )
-
-
-@require_GET
-@requires(VIEW)
-def index(request: HttpRequest) -> HttpResponse:
-    """Show the runs of all orchestrations."""
-    context = {**run_table(request, None), "nav": "orchestrations"}
-    same = unchanged(request, context["mark"])
-    return same or htmx.render_page_or_fragment(
-        request, "orchestrations/run_list.html", "orchestrations/_run_list.html", context
-    )
 
 
 @require_GET

@@ -288,3 +288,34 @@ def test_the_documentation_is_for_those_who_are_logged_in(client: Client) -> Non
     assert "https://" not in page
     examples = client.get("/api/v1/openapi.json").json()["components"]["schemas"]
     assert examples["ScheduleIn"]["example"]["cron"] == "0 6 * * 1-5"
+
+
+def test_jobs_and_runs_are_searched(api: Api) -> None:
+    made = http_configuration(api)
+    job = api("POST", f"/configurations/{made['id']}/jobs", {}, status=202)["id"]
+
+    def found(path: str) -> list[int]:
+        return [row["id"] for row in api("GET", path)["items"]]
+
+    assert found("/jobs?query=status:created%20user:me") == [job]
+    assert found("/jobs?query=-status:created") == []
+    automate = f"/configurations/{made['id']}/automate"
+    orchestration = api("POST", automate, {"cron": "1 * * * *"}, status=201)["id"]
+    run = api("POST", f"/orchestrations/{orchestration}/runs", {}, status=202)["id"]
+    other = api("POST", f"/orchestrations/{orchestration}/runs", {}, status=202)["id"]
+    assert found("/runs?query=startedBy:api&limit=1") == [other]
+    assert found(f"/runs?after={other}") == [run]
+    assert found("/runs?query=startedBy:manual") == []
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/runs"])
+def test_a_search_that_makes_no_sense_is_422(api: Api, path: str) -> None:
+    error = api("GET", f"{path}?query=x%20stauts:error%20id:y", status=422)["error"]
+    assert (error["code"], error["message"]) == ("invalid", "The search makes no sense.")
+    assert error["fields"]["query"].startswith("“stauts” is no key; the keys are status, ")
+    assert error["fields"]["query"].endswith(
+        "“y” is no number; write it like id:>100. (At character 19.)"
+    )
+    assert list(api("GET", f"{path}?query={'x' * 1001}", status=422)["error"]["fields"]) == [
+        "query"
+    ]

@@ -40,6 +40,7 @@ CALLS = {
     ("DELETE", "/orchestrations/{pk}"): WRITE,
     ("GET", "/orchestrations/{pk}/runs"): READ,
     ("POST", "/orchestrations/{pk}/runs"): RUN,
+    ("GET", "/runs"): READ,
     ("GET", "/runs/{pk}"): READ,
     ("POST", "/runs/{pk}/retry"): RUN,
     ("POST", "/runs/{pk}/terminate"): RUN,

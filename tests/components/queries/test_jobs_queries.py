@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,15 +8,12 @@ from django.utils import timezone
 from components.enums import JobStatus
 from components.models import Job, JobLog
 from components.queries.jobs import (
-    JobFilter,
-    QuickFilter,
     job_detail,
     last_job_by_configuration,
     last_jobs,
-    list_jobs,
     log_lines,
 )
-from tests.builders import make_component, make_configuration, make_user
+from tests.builders import make_configuration, make_user
 
 pytestmark = pytest.mark.django_db
 S = JobStatus
@@ -38,82 +34,6 @@ def job(**fields: Any) -> Job:
     if created_at:
         Job.objects.filter(pk=made.pk).update(created_at=created_at)
     return made
-
-
-def ids(page: Any) -> list[int]:
-    return [job.pk for job in page.jobs]
-
-
-def test_pages_follow_one_another_newest_first() -> None:
-    made = [job().pk for _ in range(5)]
-    first = list_jobs(limit=2)
-    job()  # a new one moves no page
-    second = list_jobs(limit=2, after=first.after)
-    third = list_jobs(limit=2, after=second.after)
-    assert [ids(first), ids(second), ids(third)] == [made[4:2:-1], made[2:0:-1], made[:1]]
-    assert (first.after, second.after, third.after) == (made[3], made[1], None)
-
-
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_page_costs_one_query(count: int, django_assert_num_queries: Any) -> None:
-    for _ in range(count):
-        job(created_by=make_user())
-    with django_assert_num_queries(1):
-        for row in list_jobs().jobs:
-            assert (row.component.name, row.created_by) != ("", None)
-
-
-def test_each_filter_keeps_what_it_names() -> None:
-    ann, now = make_user(name="ann"), timezone.now()
-    component = make_component("ex-one", name="The One")
-    configuration = make_configuration(component)
-    one = job(
-        configuration=configuration,
-        created_by=ann,
-        status=S.ERROR,
-        error="No such host.",
-        created_at=now - timedelta(days=2),
-        started_at=now - timedelta(seconds=100),
-        ended_at=now - timedelta(seconds=50),
-    )
-    other = job(started_at=now - timedelta(seconds=40), status=S.PROCESSING)
-    kept = {
-        "statuses": JobFilter(statuses=[S.ERROR, S.CANCELLED]),
-        "component": JobFilter(component="ex-one"),
-        "configuration": JobFilter(configuration=configuration.pk),
-        "user": JobFilter(user="ann"),
-        "to": JobFilter(created_to=now - timedelta(days=1)),
-        "error": JobFilter(text=" such HOST"),
-        "name": JobFilter(text=configuration.name),
-        "component name": JobFilter(text="the one"),
-        "longer": JobFilter(longer_than=45),
-    }
-    for name, where in kept.items():
-        assert ids(list_jobs(where)) == [one.pk], name
-    assert one.pk in ids(list_jobs(JobFilter(text=str(one.pk))))
-    assert ids(list_jobs(JobFilter(created_from=now - timedelta(days=1)))) == [other.pk]
-    assert ids(list_jobs(JobFilter(excluded_users=["ann"]))) == [other.pk]
-    assert ids(list_jobs(JobFilter(longer_than=30))) == [other.pk, one.pk]
-    assert ids(list_jobs(JobFilter(longer_than=60))) == []
-    assert ids(list_jobs(JobFilter(text="9" * 30))) == []
-
-
-def test_quick_filters() -> None:
-    ann, now = make_user(), timezone.now()
-    long_ago = now - timedelta(days=8)
-    mine = job(created_by=ann)
-    my_failed = job(created_by=ann, status=S.ERROR, created_at=long_ago)
-    failed = job(created_by=make_user(), status=S.ERROR)
-    slow = job(status=S.PROCESSING, started_at=now - timedelta(minutes=11))
-    job(status=S.PROCESSING, started_at=now)
-    found = {quick: ids(list_jobs(quick=quick, user=ann)) for quick in QuickFilter}
-    assert found == {
-        QuickFilter.LONG_RUNNING: [slow.pk],
-        QuickFilter.MINE: [my_failed.pk, mine.pk],
-        QuickFilter.MY_FAILED: [my_failed.pk],
-        QuickFilter.FAILED_LATELY: [failed.pk],
-    }
-    assert ids(list_jobs(quick=QuickFilter.MINE)) == []
 
 
 def test_last_jobs_of_configurations(django_assert_num_queries: Any) -> None:

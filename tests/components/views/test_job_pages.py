@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from components.enums import JobOrigin, JobStatus, LogLevel
 from components.models import Configuration, Job, JobLog
-from components.queries.jobs import QuickFilter
+from components.queries.job_search import job_fields
 from components.services import job_transitions
 from components.services.jobs import create_job
-from components.views import jobs as views
+from components.views.job_list import QUICK
 from orchestrator_site.lib.secrets import HIDDEN, encrypt_tree
 from tests.builders import finish_job, make_component, make_configuration, make_user
 from tests.storage_tables import KEY, load, values
@@ -116,35 +116,47 @@ def test_filters_leave_what_they_say(client: Client, viewer: User) -> None:
         return listed(client.get(reverse("jobs"), query))
 
     assert found() == [slow.pk, fine.pk, theirs.pk, failed.pk]
-    assert found(status="error") == [theirs.pk, failed.pk]
-    assert found(component="first") == [fine.pk, failed.pk]
+    assert found(q="status:error") == [theirs.pk, failed.pk]
+    assert found(q="component:first") == [fine.pk, failed.pk]
     assert found(q="orders") == [theirs.pk, failed.pk]
     assert found(q="orders -user:ada") == [failed.pk]
     assert found(q=f"configuration:{fine.configuration_id}") == [fine.pk]
-    assert found(quick="long-running") == [slow.pk]
-    assert found(quick="mine") == [fine.pk, failed.pk]
-    assert found(quick="my-failed") == [failed.pk]
-    assert found(quick="failed") == [failed.pk]
-    assert found(quick="mine", status="success", component="first", q="cust") == [fine.pk]
-    assert found(status="nonsense", quick="nonsense", after="nonsense") == found()
+    quick = {label: found(q=text) for label, text in QUICK}
+    assert quick == {
+        "Long running": [slow.pk],
+        "My jobs": [fine.pk, failed.pk],
+        "My failed": [failed.pk],
+        "Failed in last 7 days": [failed.pk],
+    }
+    assert found(after="nonsense", before="nonsense") == found()
 
 
-def test_filters_stay_in_the_page(client: Client, viewer: User, job: Job) -> None:
-    query = {"q": "ord", "status": "created", "component": job.component.key, "quick": "mine"}
-    page = client.get(reverse("jobs"), query).content.decode()
-    assert 'value="ord"' in page
-    assert '<option value="created" selected>' in page
-    assert f'<option value="{job.component.key}" selected>' in page
-    assert '<input type="hidden" name="quick" value="mine">' in page
-    assert re.search(r'id="quick-mine"[^>]*aria-current="true"', page)
+def test_the_search_stays_in_the_page(client: Client, viewer: User, job: Job) -> None:
+    page = client.get(reverse("jobs"), {"q": "user:me"}).content.decode()
+    assert re.search(r'name="q" value="user:me"', page)
+    assert re.search(r'id="quick-2" href="/jobs/"[^>]*aria-current="true"', page)
+    assert re.search(r'id="quick-3" href="/jobs/\?q=user%3Ame\+status%3Aerror"', page)
     assert "No such jobs" in page
 
 
 def test_a_search_that_makes_no_sense_is_explained(client: Client, viewer: User, job: Job) -> None:
-    page = client.get(reverse("jobs"), {"q": "status:broken"})
-    assert (page.status_code, listed(page)) == (200, [])
-    assert "“broken” is no status" in text_of(page)
-    assert "every " not in page.content.decode()  # nothing to ask again for
+    asked = {"q": 'status:eror "<b>'}
+    for headers in ({}, HTMX):
+        page = client.get(reverse("jobs"), asked, headers=headers)
+        assert (page.status_code, listed(page)) == (422, [])
+        assert "“eror” is no status; there are created, waiting," in text_of(page)
+        assert "At character 8." in text_of(page)
+        assert 'data-search-text="status:error &quot;&lt;b&gt;"' in page.content.decode()
+        assert "every " not in page.content.decode()  # nothing to ask again for
+
+
+def test_what_can_come_next_is_offered(client: Client, viewer: User) -> None:
+    make_configuration(name="<b> orders")
+    asked = {"q": "configuration:ord more", "at": "17"}
+    page = client.get(reverse("jobs-search"), asked).content.decode()
+    assert 'data-start="14" data-insert="&quot;&lt;b&gt; orders&quot; "' in page
+    keys = client.get(reverse("jobs-search")).content.decode()
+    assert re.findall(r'data-insert="(\w+):"', keys) == [field.name for field in job_fields()]
 
 
 def test_older_jobs_are_on_the_next_page(
@@ -157,6 +169,9 @@ def test_older_jobs_are_on_the_next_page(
     assert older is not None
     second = client.get(reverse("jobs") + html.unescape(older[1]))
     assert listed(second) == made[50:]
+    newer = re.search(r'rel="prev" href="([^"]+)"', second.content.decode())
+    assert newer is not None
+    assert listed(client.get(reverse("jobs") + html.unescape(newer[1]))) == made[:50]
     assert 'value="orders"' in second.content.decode()
     assert 'hx-trigger="every' not in second.content.decode()
 
@@ -436,7 +451,3 @@ def test_a_job_that_is_not_there(client: Client, operator: User) -> None:
 def test_reading_pages_take_no_post(client: Client, operator: User, job: Job) -> None:
     urls = [reverse("jobs"), job.get_absolute_url(), reverse("job-log", args=[job.pk])]
     assert [client.post(url).status_code for url in urls] == [405] * 3
-
-
-def test_every_quick_filter_is_offered() -> None:
-    assert [value for value, _ in views.QUICK] == list(QuickFilter)
