@@ -14,6 +14,10 @@ class ComponentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers."""
-        from components.receivers import fill_catalogue  # noqa: PLC0415  # needs the models
+        from components.receivers import (  # noqa: PLC0415  # needs the models
+            fill_catalogue,
+            watch_changes,
+        )
 
+        watch_changes()
         post_migrate.connect(fill_catalogue, dispatch_uid="components.fill_catalogue")

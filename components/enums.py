@@ -107,11 +107,14 @@ class TokenScope(TextChoices):
 
 
 class AuditAction(TextChoices):
-    """What was done to an object."""
+    """What was done to an object; the last three are about a person at the door."""
 
     CREATED = "created", "Created"
     CHANGED = "changed", "Changed"
     DELETED = "deleted", "Deleted"
+    LOGGED_IN = "logged_in", "Logged in"
+    LOGGED_OUT = "logged_out", "Logged out"
+    LOGIN_FAILED = "login_failed", "Log-in failed"
 
 
 class AuditChannel(TextChoices):

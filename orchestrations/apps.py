@@ -13,4 +13,6 @@ class OrchestrationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers."""
-        import orchestrations.receivers  # noqa: F401, PLC0415  # needs the models
+        from orchestrations.receivers import watch_changes  # noqa: PLC0415  # needs the models
+
+        watch_changes()

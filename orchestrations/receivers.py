@@ -5,17 +5,47 @@ Receivers run inside the sender's transaction: they write rows, and queue on com
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, post_save, pre_save
 from django.dispatch import receiver
 
 from components.models import Job, Table, TableVersion
+from components.services import audit
+from components.services.audit import Watched, watch
 from components.signals import job_finished, job_started, table_updated
+from orchestrations.models import OrchestrationVersion, TokenGrant
+from orchestrations.services.audit_changes import record_version_change
 from orchestrations.services.runs import on_job_finished, on_job_started
 from orchestrations.services.schedules import ensure_housekeeping
 from orchestrations.services.triggers import on_table_updated
+
+BEFORE = "_before"
+# Beat's models, for what people change in the admin panel; the shadows of schedules are silent.
+CRON = {
+    name: name.replace("_", " ").capitalize()
+    for name in ("minute", "hour", "day_of_week", "day_of_month", "month_of_year", "timezone")
+}
+BEAT = {
+    "PeriodicTask": {
+        "name": "Name",
+        "task": "Task",
+        "enabled": "Enabled",
+        "interval": "Interval",
+        "crontab": "Crontab",
+        "args": "Arguments",
+        "kwargs": "Keyword arguments",
+        "queue": "Queue",
+        "expires": "Expires",
+        "expire_seconds": "Expires after (seconds)",
+        "one_off": "Once only",
+        "start_time": "From",
+    },
+    "CrontabSchedule": CRON,
+    "IntervalSchedule": {"every": "Every", "period": "Period"},
+}
 
 
 @receiver(job_started)
@@ -40,4 +70,65 @@ def note_update(table: Table, version: TableVersion, **_: Any) -> None:
 def make_housekeeping(sender: AppConfig, **_: Any) -> None:
     """Make the periodic tasks that keep the house, once django-celery-beat's tables are there."""
     if sender.name == "django_celery_beat":
-        ensure_housekeeping()
+        with audit.silence():  # they come with the code
+            ensure_housekeeping()
+
+
+@receiver(pre_save, sender=OrchestrationVersion)
+def remember_definition(instance: OrchestrationVersion, *, update_fields: Any, **_: Any) -> None:
+    """Read what was there before a version that is made, or amended, by a save."""
+    amends = instance.pk is not None
+    if amends and update_fields is not None and "definition" not in update_fields:
+        return
+    rows = OrchestrationVersion.objects.filter(orchestration=instance.orchestration_id)
+    number = instance.number if amends else instance.number - 1
+    found = rows.filter(number=number).values_list("definition", flat=True) if number else []
+    instance.__dict__[BEFORE] = next(iter(found), None)
+
+
+@receiver(post_save, sender=OrchestrationVersion)
+def tell_of_version(instance: OrchestrationVersion, **_: Any) -> None:
+    """Record what a version changed."""
+    if BEFORE in instance.__dict__:
+        record_version_change(instance, instance.__dict__.pop(BEFORE))
+
+
+def watch_changes() -> None:
+    """Record each change of what people make with this app; the rest is told by its versions."""
+    watch(
+        "orchestrations.Orchestration",
+        Watched(
+            "orchestration",
+            {"is_enabled": "Enabled", "deleted_at": "In the trash"},
+            flags=frozenset({"deleted_at"}),
+            skips_new=True,
+        ),
+    )
+    watch(
+        "orchestrations.TokenGrant",
+        Watched(
+            "grant",
+            {"token": "Token", "orchestration": "May start"},
+            name=_grant_name,
+            about=lambda grant: f"orchestration:{grant.orchestration_id}",
+            skips=lambda grant: grant.is_own,
+        ),
+    )
+    limits = {
+        "is_enabled": "On",
+        "runs": "Runs kept",
+        "days": "Days kept",
+        "failed_days": "Days kept after a failure",
+    }
+    watch("orchestrations.Retention", Watched("retention", limits))
+    for name, fields in BEAT.items():
+        watch(f"django_celery_beat.{name}", Watched(_words(name), fields, only_people=True))
+
+
+def _grant_name(grant: TokenGrant) -> str:
+    return f"{grant.token} may start {grant.orchestration}"
+
+
+def _words(name: str) -> str:
+    """Return a model's name as words: PeriodicTask is a periodic task."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()

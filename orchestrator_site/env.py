@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
@@ -54,6 +55,16 @@ def boolean(name: str, *, default: bool) -> bool:
 def words(name: str, default: list[str]) -> list[str]:
     """Return a comma-separated list, blanks trimmed and empty items dropped."""
     return _read(name, default, lambda raw: [w.strip() for w in raw.split(",") if w.strip()])
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Return comma-separated addresses and networks; raises ImproperlyConfigured otherwise."""
+    try:
+        return [ip_network(word, strict=False) for word in words(name, [])]
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} takes addresses and networks such as 10.0.0.0/8, comma-separated: {error}."
+        ) from None
 
 
 def choice(name: str, default: str, allowed: list[str]) -> str:

@@ -27,6 +27,9 @@ SECURE_HSTS_SECONDS = 3600 if HTTPS else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+API_RATE_LIMIT = env.integer("API_RATE_LIMIT", 600, low=1)
+LOGIN_RATE_LIMIT = env.integer("LOGIN_RATE_LIMIT", 10, low=1)
 
 
 def _secret_key() -> str:
@@ -82,6 +85,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "orchestrator_site.lib.addresses.ActorMiddleware",
     "orchestrator_site.lib.access.PagesNeedLoginMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -24,12 +24,15 @@ from components.exceptions import (
     NotAllowed,
     StorageError,
 )
+from components.models import ApiToken
 from components.services.idempotency import Answer, once
 from components.services.tokens import authenticate
+from orchestrator_site.lib import actor
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW
 from orchestrator_site.lib.search_fields import LONGEST, Fields, Search, understand
 
 M = TypeVar("M", bound=Model)
+Trigger = Callable[[ApiToken, int], bool]
 SCOPE_OF = {VIEW: TokenScope.READ, OPERATE: TokenScope.RUN, EDIT: TokenScope.WRITE}
 CODES = {
     400: "bad_request",
@@ -62,25 +65,36 @@ ERRORS: dict[int, Any] = dict.fromkeys((401, 403, 404, 409, 422), ErrorOut)
 
 
 class TokenAuth(HttpBearer):
-    """`Authorization: Bearer …`: the token's scope and its user's role must both allow the call."""
+    """`Authorization: Bearer …`: the token's scope and its user's role must both allow the call.
 
-    def __init__(self, permission: str) -> None:
+    `trigger` tells whether a token of the scope “trigger” may make it; without it none may.
+    """
+
+    def __init__(self, permission: str, trigger: Trigger | None = None) -> None:
         super().__init__()
         self.permission = permission
+        self.trigger = trigger
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         """Return the user of a good token; raises PermissionDenied where it may not do this."""
-        found = authenticate(token)
+        found = authenticate(token, address=actor.current().address)
         if found is None:
             return None
-        order = TokenScope.values
-        if order.index(found.scope) < order.index(SCOPE_OF[self.permission]):
-            raise PermissionDenied(
-                f"This token has the scope “{found.scope}”; "
-                f"this call needs “{SCOPE_OF[self.permission]}”."
-            )
         request.user = found.user
+        actor.recognise(found.user, token=found.name)
+        self._check_scope(request, found)
         return allowed(found.user, self.permission)
+
+    def _check_scope(self, request: HttpRequest, token: ApiToken) -> None:
+        if token.scope == TokenScope.TRIGGER and self.trigger:
+            if not self.trigger(token, _pk_of(request)):
+                raise PermissionDenied("This token does not start this orchestration.")
+            return
+        needed, order = scope_of(self.permission), TokenScope.values
+        if order.index(token.scope) < order.index(needed):
+            raise PermissionDenied(
+                f"This token has the scope “{token.scope}”; this call needs “{needed}”."
+            )
 
 
 class BrowserAuth(SessionAuth):
@@ -103,9 +117,24 @@ def allowed(user: User, permission: str) -> User:
     return user
 
 
-def needs(permission: str) -> list[Any]:
-    """Return the guards of a call: a token or a session that has the permission."""
-    return [TokenAuth(permission), BrowserAuth(permission)]
+def needs(permission: str, *, trigger: Trigger | None = None) -> list[Any]:
+    """Return the guards of a call: a token or a session that has the permission.
+
+    `trigger` is asked whether a token that only starts orchestrations may make this call; it gets
+    the token and the id in the address.
+    """
+    return [TokenAuth(permission, trigger), BrowserAuth(permission)]
+
+
+def scope_of(permission: str) -> TokenScope:
+    """Return the smallest scope for a permission: what only administrators have needs the last."""
+    return SCOPE_OF.get(permission, TokenScope.WRITE)
+
+
+def _pk_of(request: HttpRequest) -> int:
+    """Return the id in the address of a call."""
+    match = request.resolver_match
+    return int(match.kwargs["pk"]) if match else 0
 
 
 def user_of(request: HttpRequest) -> User:

@@ -41,7 +41,7 @@ class TokenForm(forms.Form):
         super().__init__(*args, **kwargs)
         scope = self.fields["scope"]
         assert isinstance(scope, forms.ChoiceField)  # noqa: S101  # for the type checker
-        scope.choices = [(s.value, SAYS[s]) for s in TokenScope if user.has_perm(NEEDS[s])]
+        scope.choices = [(s.value, SAYS[s]) for s in SAYS if user.has_perm(NEEDS[s])]
         scope.initial = TokenScope.READ.value
 
     def make(self) -> tuple[ApiToken, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.models.access import ApiToken, AuditEntry, IdempotencyKey
+from components.models.access import ApiToken, AuditEntry, IdempotencyKey, RateCount
 from components.models.component import Component, Configuration, ConfigurationVersion
 from components.models.job import Job, JobEvent, JobLog
 from components.models.storage import Bucket, Segment, Table, TableVersion, VersionSegment
@@ -18,6 +18,7 @@ __all__ = [
     "Job",
     "JobEvent",
     "JobLog",
+    "RateCount",
     "Segment",
     "Table",
     "TableVersion",

@@ -20,6 +20,7 @@ class ApiToken(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_from = models.GenericIPAddressField(null=True, blank=True, help_text="Address.")
 
     class Meta:
         ordering = ["name"]
@@ -45,11 +46,31 @@ class IdempotencyKey(models.Model):
         return self.key
 
 
+class RateCount(models.Model):
+    """How many calls of one kind somebody made in one window, over all processes.
+
+    `window` counts windows since 1970; rows of windows that are over are deleted on the way.
+    """
+
+    key = models.CharField(max_length=64, help_text="SHA-256 of the kind and who it is.")
+    window = models.BigIntegerField(db_index=True)
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["key", "window"], name="one_count_per_window")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} in {self.window}"
+
+
 class AuditEntry(models.Model):
     """One change of one object: who, when, from where, and each field before and after.
 
-    The object is named, not referred to, so that an entry outlives it. `changes` is
-    `{field: [before, after]}` with secrets named, not shown; long values are cut.
+    The object is named, not referred to, so that an entry outlives it; `about` is what it belongs
+    to, as a schedule does to its orchestration (`orchestration:7`), or the object itself. `changes`
+    is `{field: [before, after]}` with secrets named, not shown; long values are cut.
     """
 
     at = models.DateTimeField(auto_now_add=True, db_index=True)
@@ -64,12 +85,16 @@ class AuditEntry(models.Model):
     object_type = models.CharField(max_length=50, help_text="Such as configuration.")
     object_id = models.CharField(max_length=40)
     object_name = models.CharField(max_length=300)
+    about = models.CharField(max_length=100)
     changes = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["-pk"]
         verbose_name_plural = "audit entries"
-        indexes = [models.Index(fields=["object_type", "object_id", "-id"], name="audit_object")]
+        indexes = [
+            models.Index(fields=["object_type", "object_id", "-id"], name="audit_object"),
+            models.Index(fields=["about", "-id"], name="audit_about"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.action} {self.object_type} {self.object_name}"

@@ -200,15 +200,19 @@ def move_to_trash(configuration: Configuration, *, user: User | None) -> None:
     """
     if configuration.jobs.filter(status__in=UNFINISHED_JOB).exists():
         raise NotAllowed("A job of this configuration is unfinished; terminate it first.")
-    Configuration.objects.filter(pk=configuration.pk, deleted_at=None).update(
-        deleted_at=timezone.now(), deleted_by=user
-    )
+    fresh = Configuration.objects.select_for_update().get(pk=configuration.pk)
+    if fresh.deleted_at is None:
+        fresh.deleted_at, fresh.deleted_by = timezone.now(), user
+        fresh.save(update_fields=["deleted_at", "deleted_by"])
 
 
 @transaction.atomic
 def restore_from_trash(configuration: Configuration) -> None:
     """Put a configuration back where it was, with its versions; safe to call twice."""
-    Configuration.objects.filter(pk=configuration.pk).update(deleted_at=None, deleted_by=None)
+    fresh = Configuration.objects.select_for_update().get(pk=configuration.pk)
+    if fresh.deleted_at is not None:
+        fresh.deleted_at = fresh.deleted_by = None
+        fresh.save(update_fields=["deleted_at", "deleted_by"])
 
 
 @transaction.atomic

@@ -30,6 +30,7 @@ from orchestrations.models import Run
 from orchestrations.queries.run_page import TaskRow, run_detail
 from orchestrations.queries.run_search import run_fields, runs_found
 from orchestrations.queries.waiting import run_places
+from orchestrations.services.orchestration_tokens import may_start, may_start_its
 from orchestrations.services.runs import start_run, terminate_run
 from orchestrator_site.lib.access import OPERATE, VIEW
 
@@ -216,7 +217,11 @@ def list_all_runs(request: HttpRequest, query: Query[SearchQuery]) -> dict[str, 
     return page
 
 
-@router.get("/orchestrations/{int:pk}/runs", response={200: RunPage, **ERRORS}, auth=needs(VIEW))
+@router.get(
+    "/orchestrations/{int:pk}/runs",
+    response={200: RunPage, **ERRORS},
+    auth=needs(VIEW, trigger=may_start),
+)
 def list_runs(request: HttpRequest, pk: int, query: Query[RunQuery]) -> dict[str, Any]:
     """List an orchestration's runs, newest first."""
     rows = runs().filter(orchestration=get_object_or_404(existing(), pk=pk))
@@ -225,7 +230,11 @@ def list_runs(request: HttpRequest, pk: int, query: Query[RunQuery]) -> dict[str
     return page
 
 
-@router.post("/orchestrations/{int:pk}/runs", response={202: RunOut, **ERRORS}, auth=needs(OPERATE))
+@router.post(
+    "/orchestrations/{int:pk}/runs",
+    response={202: RunOut, **ERRORS},
+    auth=needs(OPERATE, trigger=may_start),
+)
 def run_orchestration(request: HttpRequest, pk: int, body: RunIn | None = None) -> HttpResponse:
     """Run an orchestration; honours Idempotency-Key."""
     orchestration = get_object_or_404(existing(), pk=pk)
@@ -244,7 +253,11 @@ def run_orchestration(request: HttpRequest, pk: int, body: RunIn | None = None) 
     )
 
 
-@router.get("/runs/{int:pk}", response={200: RunDetailOut, **ERRORS}, auth=needs(VIEW))
+@router.get(
+    "/runs/{int:pk}",
+    response={200: RunDetailOut, **ERRORS},
+    auth=needs(VIEW, trigger=may_start_its),
+)
 def get_run(request: HttpRequest, pk: int) -> Run:
     """Show one run with its tasks."""
     return get_object_or_404(runs(), pk=pk)
@@ -273,7 +286,11 @@ def retry_run(request: HttpRequest, pk: int, body: RetryIn | None = None) -> Htt
     )
 
 
-@router.post("/runs/{int:pk}/terminate", response={202: RunOut, **ERRORS}, auth=needs(OPERATE))
+@router.post(
+    "/runs/{int:pk}/terminate",
+    response={202: RunOut, **ERRORS},
+    auth=needs(OPERATE, trigger=may_start_its),
+)
 def terminate(request: HttpRequest, pk: int) -> Status[Run]:
     """Stop a run with all its jobs."""
     terminate_run(get_object_or_404(Run, pk=pk), user=user_of(request))

@@ -14,6 +14,7 @@ from orchestrations.models import Orchestration, OrchestrationVersion, Phase, Ru
 from orchestrations.models.orchestration import Definition, PhaseDesign
 from orchestrations.services.changes import describe_change
 from orchestrations.services.designs import PhaseInput, check_definition
+from orchestrations.services.orchestration_tokens import drop_token, give_token
 from orchestrations.services.schedules import on_orchestration_changed, remove_schedules
 from orchestrations.services.versions import surroundings
 
@@ -39,6 +40,7 @@ def create_orchestration(  # keyword-only: one for each thing people give
         name=definition["name"], description=description, created_by=user, version=1
     )
     _write(orchestration, definition, user=user, change=change)
+    give_token(orchestration, user=user)
     return orchestration
 
 
@@ -177,6 +179,7 @@ def purge(orchestration: Orchestration) -> None:
         above = user.phase.orchestration
         raise NotAllowed(f"It is a task of “{above}”; remove it there first.")
     remove_schedules(fresh)
+    drop_token(fresh)
     Run.objects.filter(orchestration=fresh).delete()  # before the versions, which they protect
     fresh.delete()
 

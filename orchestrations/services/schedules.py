@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone as clock
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from components.services import audit
 from orchestrations.enums import Misfire, Overlap
 from orchestrations.exceptions import InvalidSchedule, NotAllowed
 from orchestrations.models import Orchestration, Schedule
@@ -334,6 +335,11 @@ def _project(schedule: Schedule) -> None:
     if task is None:
         task = PeriodicTask(name=name, crontab=CrontabSchedule())
     crontab = _crontab_fields(crons.parse(schedule.cron)) | {"timezone": schedule.timezone}
+    with audit.silence():  # the entry of the schedule tells of it
+        _save_shadow(schedule, task, crontab)
+
+
+def _save_shadow(schedule: Schedule, task: PeriodicTask, crontab: dict[str, str]) -> None:
     if _differs(task.crontab, crontab):
         task.crontab.save()
         task.crontab = task.crontab
@@ -358,8 +364,8 @@ def _differs(row: Any, fields: dict[str, Any]) -> bool:
 def _withdraw(schedule_id: int) -> None:
     task = PeriodicTask.objects.filter(name=f"{PROJECTED}{schedule_id}").first()
     if task is not None:
-        # Its crontab is its own, and takes it along.
-        task.crontab.delete()
+        with audit.silence():
+            task.crontab.delete()  # it is its own, and takes it along
 
 
 def _crontab_fields(cron: crons.Cron) -> dict[str, str]:

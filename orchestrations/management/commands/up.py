@@ -27,6 +27,7 @@ from django.db import OperationalError, connections
 
 from orchestrator_site import env
 from orchestrator_site.lib.access import ADMIN_ROLE
+from orchestrator_site.lib.actor import SYSTEM, become
 from orchestrator_site.lib.supervisor import Child, Supervisor, die_with_parent
 
 WEB_THREADS = 8
@@ -70,6 +71,7 @@ class Command(BaseCommand):
             preload()
         login = first_administrator()
         connections.close_all()
+        become(SYSTEM)  # what the processes do by themselves, nobody typed
         supervisor = Supervisor(
             [
                 Child("web", lambda: serve(host, port)),
