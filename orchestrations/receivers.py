@@ -16,11 +16,13 @@ from components.models import Job, Table, TableVersion
 from components.services import audit
 from components.services.audit import Watched, watch
 from components.signals import job_finished, job_started, table_updated
-from orchestrations.models import OrchestrationVersion, TokenGrant
+from orchestrations.models import OrchestrationVersion, Run, TokenGrant
 from orchestrations.services.audit_changes import record_version_change
+from orchestrations.services.notices import tell_of_end
 from orchestrations.services.runs import on_job_finished, on_job_started
 from orchestrations.services.schedules import ensure_housekeeping
 from orchestrations.services.triggers import on_table_updated
+from orchestrations.signals import run_ended
 
 BEFORE = "_before"
 # Beat's models, for what people change in the admin panel; the shadows of schedules are silent.
@@ -64,6 +66,12 @@ def settle_task(job: Job, **_: Any) -> None:
 def note_update(table: Table, version: TableVersion, **_: Any) -> None:
     """Note the update at the triggers that watch the table; they are looked at after the commit."""
     on_table_updated(table, version)
+
+
+@receiver(run_ended)
+def tell_people(run: Run, **_: Any) -> None:
+    """Write the messages to those who are to be told of a run's end."""
+    tell_of_end(run)
 
 
 @receiver(post_migrate)

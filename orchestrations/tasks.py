@@ -52,3 +52,19 @@ def sweep_triggers() -> None:
     from orchestrations.services.triggers import sweep_triggers as sweep  # noqa: PLC0415  # leaf
 
     sweep()
+
+
+@shared_task
+def deliver_messages() -> None:
+    """Send the messages that are due; safe to call twice, and at once."""
+    from orchestrations.services.deliveries import deliver_due as deliver  # noqa: PLC0415  # leaf
+
+    deliver()
+
+
+@shared_task
+def watch_runs() -> None:
+    """Tell of runs that process longer than usual or wait for long."""
+    from orchestrations.services.notices import watch_runs as watch  # noqa: PLC0415  # leaf
+
+    watch()

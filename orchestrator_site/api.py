@@ -7,7 +7,7 @@ from ninja import NinjaAPI, Swagger
 
 from components.api import components, configurations, jobs, storage
 from components.api.base import install
-from orchestrations.api import orchestrations, runs, schedules
+from orchestrations.api import notifications, orchestrations, runs, schedules
 from orchestrations.exceptions import (
     EditConflict,
     InvalidOrchestration,
@@ -36,3 +36,4 @@ install(
 )
 for part in (components, configurations, jobs, storage, orchestrations, runs, schedules):
     api.add_router("", part.router)
+api.add_router("", notifications.router)

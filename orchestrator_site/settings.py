@@ -163,6 +163,13 @@ EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = env.boolean("EMAIL_USE_TLS", default=True)
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "orchestrator@localhost")
+# Links in messages lead here: messages are written by workers, which see no request.
+BASE_URL = env.url(
+    "BASE_URL",
+    f"http://{env.text('HOST', '127.0.0.1')}:{env.integer('PORT', 8000, low=1, high=65535)}",
+    ["http", "https"],
+).rstrip("/")
+WEBHOOK_PRIVATE_HOSTS = env.boolean("WEBHOOK_PRIVATE_HOSTS", default=True)
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 
 # Celery: a doorbell. Ids only; acknowledged early, because the claim in the database decides.
@@ -221,7 +228,9 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},
         "django.server": {"handlers": [], "level": "INFO"},
+        # Both would write whole addresses into the log, which may be secrets.
         "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
         # A line for each task of each ten seconds tells nobody anything.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},

@@ -10,7 +10,7 @@ import socket
 import pytest
 from django.conf import settings
 
-pytest_plugins = ["tests.control"]
+pytest_plugins = ["tests.control", "tests.receivers"]
 
 SERVICES = {
     "postgres": ("a PostgreSQL server on 127.0.0.1:5432", 5432),

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from orchestrations.admin import access, orchestration, run, schedule
+from orchestrations.admin import access, notification, orchestration, run, schedule
 
-__all__ = ["access", "orchestration", "run", "schedule"]
+__all__ = ["access", "notification", "orchestration", "run", "schedule"]

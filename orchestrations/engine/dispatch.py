@@ -27,6 +27,7 @@ from orchestrations.enums import (
     TaskStatus,
 )
 from orchestrations.models import Run, TaskRun
+from orchestrations.signals import run_ended
 from orchestrations.tasks import advance_run as advance_run_task
 from orchestrator_site.lib.bell import ring
 
@@ -149,7 +150,8 @@ def _end(run: Run, outcome: RunStatus, reason: str) -> None:
 
 
 def _after_end(run: Run) -> None:
-    """Let the next queued run of the orchestration begin, and tell the task above, if any."""
+    """Let the next queued run begin, and tell the people and the task above, if any."""
+    run_ended.send(sender=Run, run=run)
     queued = Run.objects.filter(orchestration=run.orchestration_id, status__in=QUEUED_RUN)
     following = queued.order_by("pk").values_list("pk", flat=True).first()
     if following:

@@ -90,6 +90,9 @@ class Delivery(models.Model):
         max_length=20, choices=DeliveryStatus.choices, default=DeliveryStatus.PENDING
     )
     tries = models.PositiveSmallIntegerField(default=0)
+    claimed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="A worker is sending it since."
+    )
     next_try_at = models.DateTimeField(null=True, blank=True)
     give_up_at = models.DateTimeField()
     answer_status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="HTTP.")

@@ -107,24 +107,27 @@ def fingerprint(orchestration: Orchestration) -> str:
     return _fingerprint(notifications_of(orchestration))
 
 
-@transaction.atomic
 def signing_secret(orchestration: Orchestration, *, renew: bool = False) -> str:
     """Return in clear what the orchestration's webhooks are signed with; made where it is missing.
 
-    A renewed one counts at once: receivers that check it need it too.
+    A renewed one counts at once: receivers that check it need it too. Raises UnreadableSecret.
     """
-    # its row keeps two who come first from making two secrets
+    return str(Vault(site_keys()).decrypt(signing_cipher(orchestration, renew=renew)))
+
+
+@transaction.atomic
+def signing_cipher(orchestration: Orchestration, *, renew: bool = False) -> str:
+    """Return the signing secret as it is stored; made where it is missing."""
+    # the orchestration's row keeps two who come first from making two secrets
     fresh = Orchestration.objects.select_for_update(no_key=True).get(pk=orchestration.pk)
     stored = SigningSecret.objects.filter(orchestration=fresh).first()
-    vault = Vault(site_keys())
     if stored is not None and not renew:
-        return str(vault.decrypt(stored.cipher))
-    clear = "whsec_" + secrets.token_urlsafe(SECRET_BYTES)
+        return stored.cipher
+    cipher = Vault(site_keys()).encrypt("whsec_" + secrets.token_urlsafe(SECRET_BYTES))
     SigningSecret.objects.update_or_create(
-        orchestration=fresh,
-        defaults={"cipher": vault.encrypt(clear), "renewed_at": timezone.now()},
+        orchestration=fresh, defaults={"cipher": cipher, "renewed_at": timezone.now()}
     )
-    return clear
+    return cipher
 
 
 def _check(wanted: Wanted, old: Sequence[Notification]) -> list[_Whole]:

@@ -51,7 +51,7 @@ def read_address(text: str) -> Address:
     Its channel is what the address itself suggests.
     """
     if text.startswith(PREFIX):
-        return _of_url(clear_address(text), stored=text)
+        return _of_url(clear_text(text), stored=text)
     text = text.strip()
     if not text:
         raise InvalidAddress("Enter an e-mail address or a URL.")
@@ -63,8 +63,8 @@ def read_address(text: str) -> Address:
     return _of_email(text)
 
 
-def clear_address(stored: str) -> str:
-    """Return an address in clear text, to write to it; raises InvalidAddress if it is unreadable.
+def clear_text(stored: str) -> str:
+    """Return an address in clear, to write to it; raises InvalidAddress if it is unreadable.
 
     Nothing that leaves this process but the message itself may hold it.
     """
@@ -74,7 +74,8 @@ def clear_address(stored: str) -> str:
         return str(Vault(site_keys()).decrypt(stored))
     except UnreadableSecret:
         raise InvalidAddress(
-            "The URL cannot be read with the present SECRET_KEY; enter it again."
+            "The address or its signing secret cannot be read with the present SECRET_KEY: "
+            "enter the one again, or renew the other."
         ) from None
 
 

@@ -54,6 +54,8 @@ HOUSEKEEPING = (
     ("components.tasks.recover_jobs", 10, IntervalSchedule.SECONDS),
     ("orchestrations.tasks.recover_runs", 10, IntervalSchedule.SECONDS),
     ("orchestrations.tasks.sweep_triggers", 10, IntervalSchedule.SECONDS),
+    ("orchestrations.tasks.deliver_messages", 15, IntervalSchedule.SECONDS),
+    ("orchestrations.tasks.watch_runs", 60, IntervalSchedule.SECONDS),
     ("components.tasks.compact_tables", 1, IntervalSchedule.HOURS),
     ("components.tasks.sweep_storage", 1, IntervalSchedule.HOURS),
 )

@@ -50,6 +50,11 @@ CALLS = {
     ("DELETE", "/schedules/{pk}"): WRITE,
     ("GET", "/schedules/{pk}/slots"): READ,
     ("POST", "/schedules/preview"): READ,
+    ("GET", "/orchestrations/{pk}/notifications"): READ,
+    ("PUT", "/orchestrations/{pk}/notifications"): WRITE,
+    ("POST", "/orchestrations/{pk}/notifications/test"): WRITE,
+    ("GET", "/orchestrations/{pk}/deliveries"): READ,
+    ("POST", "/deliveries/{pk}/retry"): RUN,
 }
 ROLE_OF = {READ: "Viewer", RUN: "Operator", WRITE: "Editor"}
 ORDER = [READ, RUN, WRITE]

@@ -14,7 +14,7 @@ from orchestrations.services.notifications import (
     save_notifications,
     signing_secret,
 )
-from orchestrations.services.recipients import clear_address
+from orchestrations.services.recipients import clear_text
 from tests.builders import make_empty_orchestration, make_user
 
 E = NotificationEvent
@@ -64,7 +64,7 @@ def test_urls_are_stored_encrypted_also_in_the_version() -> None:
     save(orchestration, {"event": "error", "address": SLACK})
     row = orchestration.notifications.get()
     assert row.address.startswith("enc::")
-    assert clear_address(row.address) == SLACK
+    assert clear_text(row.address) == SLACK
     version = orchestration.versions.latest("number")
     assert version.definition["notifications"] == [
         {
@@ -119,8 +119,7 @@ def test_an_address_as_it_is_shown_stands_for_the_stored_one() -> None:
     text = orchestration.notifications.get().recipient
     save(orchestration, {"event": "error", "address": text}, {"event": "success", "address": text})
     assert [
-        (row.event, row.channel, clear_address(row.address))
-        for row in notifications_of(orchestration)
+        (row.event, row.channel, clear_text(row.address)) for row in notifications_of(orchestration)
     ] == [("error", Channel.WEBHOOK, SLACK), ("success", Channel.WEBHOOK, SLACK)]
 
 
@@ -131,7 +130,7 @@ def test_urls_that_look_alike_are_told_apart() -> None:
     texts = [row.recipient for row in notifications_of(orchestration)]
     assert texts == ["https://hooks.slack.com/…a1B2", "https://hooks.slack.com/…a1B2 (2)"]
     save(orchestration, {"event": "error", "address": texts[1]})
-    assert clear_address(orchestration.notifications.get().address) == other
+    assert clear_text(orchestration.notifications.get().address) == other
 
 
 def test_an_earlier_version_is_put_back_to_the_letter() -> None:

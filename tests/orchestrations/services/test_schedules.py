@@ -365,6 +365,8 @@ def test_housekeeping_is_made_once_and_an_administrators_changes_stay() -> None:
     assert {name: (task.task, task.enabled) for name, task in tasks.items()} == {
         "components.tasks.recover_jobs": ("components.tasks.recover_jobs", True),
         "orchestrations.tasks.recover_runs": ("orchestrations.tasks.recover_runs", True),
+        "orchestrations.tasks.deliver_messages": ("orchestrations.tasks.deliver_messages", True),
+        "orchestrations.tasks.watch_runs": ("orchestrations.tasks.watch_runs", True),
         "components.tasks.compact_tables": ("components.tasks.compact_tables", True),
         "components.tasks.sweep_storage": ("components.tasks.sweep_storage", False),
     }
@@ -372,6 +374,8 @@ def test_housekeeping_is_made_once_and_an_administrators_changes_stay() -> None:
     assert {name: found.run_every for name, found in every.items()} == {
         "components.tasks.recover_jobs": timedelta(seconds=10),
         "orchestrations.tasks.recover_runs": timedelta(seconds=10),
+        "orchestrations.tasks.deliver_messages": timedelta(seconds=15),
+        "orchestrations.tasks.watch_runs": timedelta(seconds=60),
         "components.tasks.compact_tables": timedelta(hours=1),
         "components.tasks.sweep_storage": timedelta(hours=1),
     }
