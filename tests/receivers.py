@@ -25,7 +25,7 @@ class MailServer:
     def __init__(self) -> None:
         self.received: list[EmailMessage] = []
         self.answers: dict[str, str] = {}
-        self.controller = Controller(self, hostname="127.0.0.1", port=0)  # type: ignore[no-untyped-call]
+        self.controller = Controller(self, hostname="127.0.0.1", port=0)
 
     @property
     def port(self) -> int:
@@ -50,13 +50,13 @@ class MailServer:
 def mails(settings: Settings) -> Iterator[MailServer]:
     server = MailServer()
     server.controller._trigger_server = lambda: None  # type: ignore[method-assign]  # noqa: SLF001  # it asks port 0
-    server.controller.start()  # type: ignore[no-untyped-call]
+    server.controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
     settings.EMAIL_USE_TLS = False
     settings.EMAIL_TIMEOUT = 5
     yield server
-    server.controller.stop()  # type: ignore[no-untyped-call]
+    server.controller.stop()
 
 
 @dataclass
