@@ -54,6 +54,9 @@ urlpatterns: list[URLPattern] = [
     path("runs/<int:pk>/events/", run_page.events, name="run-events"),
     path("runs/<int:pk>/retry/", running.retry, name="run-retry"),
     path("runs/<int:pk>/terminate/", running.terminate, name="run-terminate"),
+    path(
+        "runs/<int:pk>/tasks/<int:task>/terminate/", running.terminate_task, name="task-terminate"
+    ),
     path("configurations/<int:pk>/orchestrations/", links.usage, name="configuration-usage"),
     path("jobs/<int:pk>/run/", links.run_of_job, name="job-run"),
     path("trash/", trash.index, name="trash"),

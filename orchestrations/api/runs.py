@@ -26,12 +26,12 @@ from components.api.base import (
 from components.queries.waiting import Place
 from orchestrations.api.orchestrations import existing
 from orchestrations.enums import RunStatus, StartedBy, TaskStatus
-from orchestrations.models import Run
+from orchestrations.models import Run, TaskRun
 from orchestrations.queries.run_page import TaskRow, run_detail
 from orchestrations.queries.run_search import run_fields, runs_found
 from orchestrations.queries.waiting import run_places
 from orchestrations.services.orchestration_tokens import may_start, may_start_its
-from orchestrations.services.runs import start_run, terminate_run
+from orchestrations.services.runs import start_run, terminate_run, terminate_task
 from orchestrator_site.lib.access import OPERATE, VIEW
 
 router = Router(tags=["Runs"])
@@ -294,4 +294,19 @@ def retry_run(request: HttpRequest, pk: int, body: RetryIn | None = None) -> Htt
 def terminate(request: HttpRequest, pk: int) -> Status[Run]:
     """Stop a run with all its jobs."""
     terminate_run(get_object_or_404(Run, pk=pk), user=user_of(request))
+    return Status(202, runs().get(pk=pk))
+
+
+@router.post(
+    "/runs/{int:pk}/tasks/{path:key}/terminate",
+    response={202: RunDetailOut, **ERRORS},
+    auth=needs(OPERATE),
+)
+def terminate_one_task(request: HttpRequest, pk: int, key: str) -> Status[Run]:
+    """Stop one task of a run with its job or child run; the others go on.
+
+    409 where it has not begun or has ended.
+    """
+    task = get_object_or_404(TaskRun, run=pk, key=key)
+    terminate_task(task, user=user_of(request))
     return Status(202, runs().get(pk=pk))

@@ -9,10 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from components.models import Job
-from orchestrations.engine import dispatch
-from orchestrations.enums import StartedBy
+from orchestrations.engine import dispatch, stopping
+from orchestrations.enums import FINISHED_TASK, StartedBy
 from orchestrations.exceptions import InvalidOrchestration, NotAllowed
-from orchestrations.models import Orchestration, OrchestrationVersion, Run, RunEvent
+from orchestrations.models import Orchestration, OrchestrationVersion, Run, RunEvent, TaskRun
 from orchestrations.models.orchestration import Definition
 from orchestrations.queries.starting import tasks_to_retry
 from orchestrations.tasks import advance_run as advance_run_task
@@ -81,6 +81,20 @@ def terminate_run(run: Run, *, user: User | None = None) -> Run:
     if not asked and (was_finished or run.terminate_at is None):
         raise NotAllowed(f"Run {run.pk} has already ended.")
     return run
+
+
+def terminate_task(task: TaskRun, *, user: User | None = None) -> TaskRun:
+    """Stop one task of a run: its job or child run, or its wait for the next attempt.
+
+    What a terminated task means for the run is decided when its phase has ended. Returns at once;
+    safe to call twice. Raises NotAllowed for a task that has not begun or has ended.
+    """
+    asked = stopping.terminate_task(task.pk, user=user)
+    task.refresh_from_db()
+    if not asked:
+        what = "has already ended" if task.status in FINISHED_TASK else "has not begun"
+        raise NotAllowed(f"“{task.name}” {what}.")
+    return task
 
 
 def on_job_started(job: Job) -> None:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from orchestrations.enums import StartedBy
 from orchestrations.exceptions import InvalidOrchestration, NotAllowed, OrchestrationsError
 from orchestrations.forms.running import ADD, RunForm
-from orchestrations.models import Orchestration, Run
+from orchestrations.models import Orchestration, Run, TaskRun
 from orchestrations.models.orchestration import Definition
 from orchestrations.queries import starting
 from orchestrations.services import runs as services
@@ -24,6 +24,7 @@ from orchestrator_site.lib.live import number
 START = ("orchestrations/run_start.html", "orchestrations/_run_start.html")
 RETRY = ("orchestrations/run_retry.html", "orchestrations/_run_retry.html")
 TERMINATE = ("orchestrations/run_terminate.html", "orchestrations/_run_terminate.html")
+TERMINATE_TASK = ("orchestrations/task_terminate.html", "orchestrations/_task_terminate.html")
 
 
 @requires(OPERATE)
@@ -130,6 +131,7 @@ def _started(request: HttpRequest, run: Run, queue: starting.Queue | None) -> Ht
 
 
 @requires(OPERATE)
+@require_http_methods(["GET", "POST"])
 def terminate(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask whether a run is to be stopped, and stop it."""
     run = get_object_or_404(Run.objects.select_related("orchestration"), pk=pk)
@@ -143,3 +145,21 @@ def terminate(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, f"Run {run.pk} is being terminated.")
     return htmx.redirect(request, run.get_absolute_url())
+
+
+@requires(OPERATE)
+@require_http_methods(["GET", "POST"])
+def terminate_task(request: HttpRequest, pk: int, task: int) -> HttpResponse:
+    """Ask whether one task of a run is to be stopped, and stop it."""
+    related = TaskRun.objects.select_related("run__orchestration")
+    found = get_object_or_404(related, pk=task, run=pk)
+    if request.method == "GET":
+        context = {"task": found, "run": found.run, "nav": "orchestrations"}
+        return htmx.render_page_or_fragment(request, *TERMINATE_TASK, context)
+    try:
+        services.terminate_task(found, user=person(request))
+    except NotAllowed as error:
+        messages.info(request, error.message)
+    else:
+        messages.success(request, f"“{found.name}” is being terminated.")
+    return htmx.redirect(request, found.run.get_absolute_url())

@@ -44,6 +44,7 @@ CALLS = {
     ("GET", "/runs/{pk}"): READ,
     ("POST", "/runs/{pk}/retry"): RUN,
     ("POST", "/runs/{pk}/terminate"): RUN,
+    ("POST", "/runs/{pk}/tasks/{key}/terminate"): RUN,
     ("GET", "/orchestrations/{pk}/schedules"): READ,
     ("POST", "/orchestrations/{pk}/schedules"): WRITE,
     ("PATCH", "/schedules/{pk}"): WRITE,

@@ -79,3 +79,15 @@ def test_a_retry_is_refused_with_its_reason(api: Api, control: Control) -> None:
     status, body = api("POST", f"/runs/{unfinished.pk}/retry")
     assert (status, body["error"]["message"]) == (409, f"Run {unfinished.pk} has not ended yet.")
     assert Run.objects.count() == 2
+
+
+def test_one_task_is_terminated(api: Api, control: Control) -> None:
+    both: Any = [make_configuration(name=name) for name in "ab"]
+    run = make_run(make_orchestration([both]))
+    control.advance(run)
+    with control.capture(execute=True):
+        status, body = api("POST", f"/runs/{run.pk}/tasks/t1/terminate")
+    assert (status, [task["status"] for task in body["tasks"]]) == (202, ["terminating", "waiting"])
+    status, body = api("POST", f"/runs/{run.pk}/tasks/t1/terminate")
+    assert (status, body["error"]["message"]) == (409, "“a” has already ended.")
+    assert api("POST", f"/runs/{run.pk}/tasks/t9/terminate")[0] == 404

@@ -289,3 +289,21 @@ def test_the_dialogs_ask_as_many_questions_for_one_task_as_for_thirty(
                 operator.get(path)
             counts.append(len(asked))
     assert counts[:2] == counts[2:]
+
+
+def test_it_terminates_one_task_after_asking(operator: Client, control: Control) -> None:
+    both = [make_configuration("ex-http", name=name) for name in ("First", "Second")]
+    run = make_run(make_orchestration([both]))
+    control.advance(run)
+    path = reverse("task-terminate", args=[run.pk, control.task(run, "t1").pk])
+    assert "“First” is stopped" in text_of(operator.get(path))
+    assert control.states(run) == "processing: waiting waiting"
+    with control.capture(execute=True):
+        answer = operator.post(path, follow=True)
+    assert "“First” is being terminated." in text_of(answer)
+    assert control.states(run) == "processing: cancelled waiting"
+    assert "“First” has already ended." in text_of(operator.post(path, follow=True))
+    other = make_run(run.orchestration)
+    stray = reverse("task-terminate", args=[other.pk, control.task(run, "t2").pk])
+    assert operator.post(stray).status_code == 404
+    assert control.states(run) == "processing: cancelled waiting"
