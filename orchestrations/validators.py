@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 MAX_NAME = 200
+SHOWN_NAME = 60  # characters of a name among others
 MAX_KEY = 40
 MAX_PHASES = 500
 MAX_TASKS = 5000
@@ -94,6 +95,21 @@ def variable_errors(variables: Any) -> dict[str, str]:
         elif not isinstance(value, str) or len(value) > MAX_VALUE or "\0" in value:
             errors[f"variables.{name}"] = f"Use a text of {MAX_VALUE} characters or fewer."
     return errors
+
+
+def inside_itself(names: Sequence[str]) -> str:
+    """Say that orchestrations, each a task of the one before, would come back to the first."""
+    return f"{_chain(names)} would run inside itself."
+
+
+def too_deep(names: Sequence[str], limit: int) -> str:
+    """Say that orchestrations, each a task of the one before, are more than is allowed."""
+    return f"{_chain(names)}: orchestrations may be nested {limit} deep at most."
+
+
+def _chain(names: Sequence[str]) -> str:
+    short = (n if len(n) <= SHOWN_NAME else f"{n[: SHOWN_NAME - 1]}…" for n in names)
+    return " → ".join(short)
 
 
 def phase_errors(phases: Sequence[Item]) -> dict[str, str]:

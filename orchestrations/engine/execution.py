@@ -15,6 +15,7 @@ from orchestrations.engine.transitions import begin_again, move_task, move_tasks
 from orchestrations.enums import StartedBy, TaskStatus
 from orchestrations.models import Orchestration, OrchestrationVersion, Run, TaskAttempt, TaskRun
 from orchestrations.tasks import advance_run as advance_run_task
+from orchestrations.validators import inside_itself, too_deep
 from orchestrator_site.lib.bell import ring
 
 RING_AHEAD = 60  # seconds; a later moment is left to recovery, which looks every ten seconds
@@ -99,12 +100,12 @@ def _start_child(run: Run, task: TaskRun) -> bool:
         _refuse(task, "orchestration", exists=orchestration is not None)
         return False
     above = _above(run)
-    if orchestration.pk in above:
-        move_task(task, TaskStatus.ERROR, reason="The orchestration would run inside itself.")
+    names = [*(o.name for o in above[::-1]), orchestration.name]
+    if orchestration in above:
+        move_task(task, TaskStatus.ERROR, reason=inside_itself(names))
         return False
     if len(above) > settings.NESTING_LIMIT:
-        limit = f"Orchestrations may be nested {settings.NESTING_LIMIT} deep at most."
-        move_task(task, TaskStatus.ERROR, reason=limit)
+        move_task(task, TaskStatus.ERROR, reason=too_deep(names, settings.NESTING_LIMIT))
         return False
     child = Run.objects.create(
         orchestration=orchestration,
@@ -123,15 +124,15 @@ def _start_child(run: Run, task: TaskRun) -> bool:
     return True
 
 
-def _above(run: Run) -> list[int]:
-    """Return the ids of the orchestrations whose runs this one is part of, its own first."""
-    found = [run.orchestration_id]
+def _above(run: Run) -> list[Orchestration]:
+    """Return the orchestrations whose runs this one is part of, its own first."""
+    found = [run.orchestration]
     while run.started_by == StartedBy.NESTED:
-        parent = TaskRun.objects.filter(child=run).select_related("run").first()
+        parent = TaskRun.objects.filter(child=run).select_related("run__orchestration").first()
         if parent is None:
             break
         run = parent.run
-        found.append(run.orchestration_id)
+        found.append(run.orchestration)
     return found
 
 

@@ -10,7 +10,7 @@ from components.models import Configuration
 from orchestrations.exceptions import InvalidOrchestration
 from orchestrations.models import Orchestration
 from orchestrations.models.orchestration import Definition, PhaseDesign, TaskDesign
-from orchestrations.services.nesting import Nesting
+from orchestrations.services.nesting import nesting_errors
 from orchestrations.validators import name_error, phase_errors, variable_errors
 from orchestrator_site.lib.secrets import encrypt_tree, keep_hidden
 
@@ -76,7 +76,7 @@ def check_definition(
     errors |= variable_errors(variables)
     whole = [_whole(number, phase) for number, phase in enumerate(phases, 1)]
     errors |= phase_errors(whole)
-    errors = errors or _target_errors(whole, orchestration)
+    errors = errors or _target_errors(whole, orchestration, name.strip())
     if errors:
         raise InvalidOrchestration("The orchestration was not saved.", fields=errors)
     return Definition(
@@ -145,25 +145,21 @@ def _whole_task(task: TaskInput | TaskDesign) -> TaskDesign:
     return cast("TaskDesign", {**DEFAULTS, "parameters": {}, **given, "key": key})
 
 
-def _target_errors(phases: Sequence[PhaseDesign], saved: Orchestration | None) -> dict[str, str]:
+def _target_errors(
+    phases: Sequence[PhaseDesign], saved: Orchestration | None, name: str
+) -> dict[str, str]:
     """Return errors for targets that do not exist, and for nesting in a circle or too deep."""
     tasks = [
         (f"phases.{number}.tasks.{place}", task)
         for number, phase in enumerate(phases)
         for place, task in enumerate(phase["tasks"])
     ]
-    known = set(
-        Configuration.objects.filter(
-            pk__in={task["configuration"] for _, task in tasks if task["configuration"]}
-        ).values_list("pk", flat=True)
+    wanted = {f"{at}.configuration": t["configuration"] for at, t in tasks if t["configuration"]}
+    known = set(Configuration.objects.filter(pk__in=wanted.values()).values_list("pk", flat=True))
+    nested = {f"{at}.orchestration": t["orchestration"] for at, t in tasks if t["orchestration"]}
+    missing = {
+        path: "This configuration does not exist." for path, pk in wanted.items() if pk not in known
+    }
+    return missing | nesting_errors(
+        {path: pk for path, pk in nested.items() if pk}, parent=saved, name=name
     )
-    nesting = Nesting()
-    errors = {}
-    for at, task in tasks:
-        child = task["orchestration"]
-        if child is not None:
-            if wrong := nesting.error(saved.pk if saved else None, child):
-                errors[f"{at}.orchestration"] = wrong
-        elif task["configuration"] not in known:
-            errors[f"{at}.configuration"] = "This configuration does not exist."
-    return errors

@@ -1,51 +1,115 @@
-"""Orchestrations inside orchestrations: never in a circle, and never deeper than is allowed."""
+"""Orchestrations inside orchestrations: never in a circle, and never deeper than is allowed.
+
+All of them count, also those in the trash and tasks that are inactive, so that restoring one or
+choosing the other in a run cannot close a circle later.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.conf import settings
+from django.db import connection
 
 from orchestrations.models import Orchestration, Task
+from orchestrations.validators import inside_itself, too_deep
+
+NESTING_LOCK = 7_215_402  # PostgreSQL's advisory lock of saves that nest
+MISSING = "This orchestration does not exist."
+
+Graph = dict[int, set[int]]
 
 
-class Nesting:
-    """Which orchestration has which others as tasks, read once and only where one is nested."""
+def nesting_errors(
+    children: Mapping[str, int], *, parent: Orchestration | None, name: str
+) -> dict[str, str]:
+    """Return why orchestrations cannot be tasks of `parent`, by the paths that they came with.
 
-    def __init__(self) -> None:
-        self._below: dict[int, set[int]] | None = None
+    `parent` is None for a new one; `name` is what it will be called. Until the transaction ends no
+    other save can nest, so that two cannot close a circle between them.
+    """
+    if not children:
+        return {}
+    lock_nesting()
+    nesting = _Nesting(parent, name)
+    known = set(Orchestration.objects.filter(pk__in=children.values()).values_list("pk", flat=True))
+    errors = {
+        path: nesting.error(child) if child in known else MISSING
+        for path, child in children.items()
+    }
+    return {path: error for path, error in errors.items() if error}
 
-    def error(self, parent: int | None, child: int) -> str:
-        """Return why `child` cannot be a task of `parent` (None: a new one), or an empty text."""
-        if not Orchestration.objects.filter(pk=child).exists():
-            return "This orchestration does not exist."
-        if self._below is None:
-            self._below = {}
-            pairs = Task.objects.exclude(orchestration=None).values_list(
-                "phase__orchestration", "orchestration"
-            )
-            for above, below in pairs:
+
+def lock_nesting() -> None:
+    """Let saves that nest orchestrations take turns until the transaction ends; safe to call twice.
+
+    One that saves several at once calls it first, before it locks any of them. SQLite has one
+    writer at a time as it is.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NESTING_LOCK])
+
+
+class _Nesting:
+    """Which orchestration has which others as tasks, as seen from one that is to be saved."""
+
+    def __init__(self, parent: Orchestration | None, name: str) -> None:
+        self._parent = parent.pk if parent else 0
+        self._name = name
+        self._below: Graph = {}
+        self._above: Graph = {}
+        pairs = Task.objects.exclude(orchestration=None).values_list(
+            "phase__orchestration", "orchestration"
+        )
+        for above, below in pairs:
+            if below and above != self._parent:  # what it has now is about to be replaced
                 self._below.setdefault(above, set()).add(below)
-        if parent is not None and (child == parent or parent in self._all_below(child)):
-            return "It would run inside itself."
-        levels = self._height(parent) + 1 + self._depth(child)
-        if levels > settings.NESTING_LIMIT:
-            return f"Orchestrations may be nested {settings.NESTING_LIMIT} deep at most."
+                self._above.setdefault(below, set()).add(above)
+
+    def error(self, child: int) -> str:
+        """Return why it cannot be a task, or an empty text."""
+        if circle := self._way(child):
+            return inside_itself(self._names([self._parent, *circle]))
+        above = _longest(self._parent, self._above)[::-1]
+        chain = [*above, *_longest(child, self._below)]
+        if len(chain) - 1 > settings.NESTING_LIMIT:
+            return too_deep(self._names(chain), settings.NESTING_LIMIT)
         return ""
 
-    def _all_below(self, top: int) -> set[int]:
-        found: set[int] = set()
-        left = [top]
-        while left:
-            new = self._children(left.pop()) - found
-            found |= new
-            left += new
-        return found
+    def _way(self, start: int) -> list[int]:
+        """Return the shortest way down from `start` to the parent, both included, if there is."""
+        came_from: dict[int, int | None] = {start: None}
+        queue = [start]
+        for node in queue:
+            if node == self._parent:
+                return _path(came_from, node)[::-1]
+            for below in sorted(self._below.get(node, ())):
+                if below not in came_from:
+                    came_from[below] = node
+                    queue.append(below)
+        return []
 
-    def _depth(self, top: int) -> int:
-        return max((1 + self._depth(child) for child in self._children(top)), default=0)
+    def _names(self, chain: list[int]) -> list[str]:
+        rows = Orchestration.objects.in_bulk(chain)
+        return [self._name if pk == self._parent else _title(rows[pk]) for pk in chain]
 
-    def _height(self, bottom: int | None) -> int:
-        above = [top for top, children in (self._below or {}).items() if bottom in children]
-        return max((1 + self._height(top) for top in above), default=0)
 
-    def _children(self, top: int) -> set[int]:
-        return (self._below or {}).get(top, set())
+def _path(came_from: Mapping[int, int | None], end: int | None) -> list[int]:
+    path = []
+    while end is not None:
+        path.append(end)
+        end = came_from[end]
+    return path
+
+
+def _longest(start: int, edges: Graph, seen: frozenset[int] = frozenset()) -> list[int]:
+    """Return the longest way along edges from `start`, which it begins with."""
+    seen |= {start}
+    ways = [_longest(end, edges, seen) for end in sorted(edges.get(start, set()) - seen)]
+    return [start, *max(ways, key=len, default=[])]
+
+
+def _title(orchestration: Orchestration) -> str:
+    where = " (in the trash)" if orchestration.deleted_at else ""
+    return f"{orchestration.name}{where}"

@@ -217,30 +217,6 @@ def test_a_phase_after_a_dropped_beginning_is_one(configurations: list[Configura
     ]
 
 
-def test_nesting_in_a_circle_is_refused(configurations: list[Configuration]) -> None:
-    inner = make_orchestration([[configurations[0]]])
-    outer = make_orchestration([[inner]])
-    for target in (inner, outer):
-        with pytest.raises(InvalidOrchestration) as error:
-            save(inner, phases=[{"tasks": [{"orchestration": target.pk}]}])
-        assert error.value.fields == {
-            "phases.0.tasks.0.orchestration": "It would run inside itself."
-        }
-
-
-def test_nesting_too_deep_is_refused_from_both_ends(configurations: list[Configuration]) -> None:
-    deep = {"phases.0.tasks.0.orchestration": "Orchestrations may be nested 2 deep at most."}
-    inner = make_orchestration([[configurations[0]]])
-    middle = make_orchestration([[inner]])
-    outer = make_orchestration([[middle]])
-    with pytest.raises(InvalidOrchestration) as error:
-        make_orchestration([[outer]])
-    assert error.value.fields == deep
-    with pytest.raises(InvalidOrchestration) as error:
-        save(inner, phases=[{"tasks": [{"orchestration": make_orchestration().pk}]}])
-    assert error.value.fields == deep
-
-
 def test_restoring_a_version(configurations: list[Configuration]) -> None:
     orders, clients, _ = configurations
     orchestration = make_orchestration([[orders]], name="One")

@@ -218,7 +218,7 @@ def test_errors_stand_at_their_rows(editor: Client) -> None:
     answer = editor.post(path_of(orchestration), {**fields, "name-p1": "Extract"})
     html = answer.content.decode()
     assert "This configuration does not exist." in html
-    assert "It would run inside itself." in html
+    assert "would run inside itself." in html
     assert orchestration.versions.count() == 1
 
 
