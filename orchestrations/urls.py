@@ -9,6 +9,7 @@ from orchestrations.views import (
     dashboard,
     editor,
     links,
+    orchestration_list,
     orchestrations,
     run_list,
     run_page,
@@ -32,7 +33,8 @@ urlpatterns: list[URLPattern] = [
     # Orchestrations and runs
     path("", dashboard.dashboard, name="dashboard"),
     path("sample/", dashboard.load_sample, name="sample-load"),
-    path("orchestrations/", orchestrations.index, name="orchestrations"),
+    path("orchestrations/", orchestration_list.index, name="orchestrations"),
+    path("orchestrations/bulk/", orchestration_list.bulk, name="orchestrations-bulk"),
     path("orchestrations/new/", editor.new, name="orchestration-new"),
     path("orchestrations/<int:pk>/", orchestrations.detail, name="orchestration"),
     path("orchestrations/<int:pk>/details/", orchestrations.details, name="orchestration-details"),

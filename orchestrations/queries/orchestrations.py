@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
 
 from components.models import Configuration
-from orchestrations.models import Orchestration, OrchestrationVersion, Run, Schedule, Task
+from orchestrations.models import Orchestration, OrchestrationVersion, Run, Schedule, Task, Trigger
 from orchestrations.queries.runs import latest_runs
 
 
@@ -22,6 +22,7 @@ class OrchestrationRow:
     task_count: int
     schedules: list[Schedule]
     runs: list[Run]
+    triggers: list[Trigger] = field(default_factory=list)  # each with its `table_count`
 
     @property
     def last_run(self) -> Run | None:
@@ -52,7 +53,7 @@ def list_orchestrations(
 
 
 def orchestration_rows(orchestrations: Sequence[Orchestration]) -> list[OrchestrationRow]:
-    """Return the lines for a page of orchestrations: four queries, however many there are."""
+    """Return the lines for a page of orchestrations: five queries, however many."""
     ids = [orchestration.pk for orchestration in orchestrations]
     counts = {
         pk: (phases, tasks)
@@ -64,11 +65,21 @@ def orchestration_rows(orchestrations: Sequence[Orchestration]) -> list[Orchestr
     schedules: dict[int, list[Schedule]] = {}
     for schedule in Schedule.objects.filter(orchestration__in=ids, deleted_at=None).order_by("pk"):
         schedules.setdefault(schedule.orchestration_id, []).append(schedule)
+    triggers: dict[int, list[Trigger]] = {}
+    watching = Trigger.objects.filter(orchestration__in=ids, deleted_at=None).order_by("pk")
+    for trigger in watching.annotate(table_count=Count("tables")):
+        triggers.setdefault(trigger.orchestration_id, []).append(trigger)
     runs: dict[int, list[Run]] = {}
     for run in latest_runs(ids):
         runs.setdefault(run.orchestration_id, []).append(run)
     return [
-        OrchestrationRow(o, *counts.get(o.pk, (0, 0)), schedules.get(o.pk, []), runs.get(o.pk, []))
+        OrchestrationRow(
+            o,
+            *counts.get(o.pk, (0, 0)),
+            schedules.get(o.pk, []),
+            runs.get(o.pk, []),
+            triggers.get(o.pk, []),
+        )
         for o in orchestrations
     ]
 

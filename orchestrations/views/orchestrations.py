@@ -1,9 +1,8 @@
-"""The list of orchestrations, the page of one, and what is done to it there."""
+"""The page of one orchestration, and what is done to it there."""
 
 from __future__ import annotations
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,28 +18,8 @@ from orchestrations.views.finding import find_orchestration, person
 from orchestrations.views.runs import run_table
 from orchestrator_site.lib import htmx
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, requires
-from orchestrator_site.lib.live import mark, unchanged
 
-PER_PAGE = 50
 VERSIONS_SHOWN = 5
-
-
-@require_GET
-@requires(VIEW)
-def index(request: HttpRequest) -> HttpResponse:
-    text = request.GET.get("q", "")[:200]
-    found = Paginator(queries.list_orchestrations(text), PER_PAGE)
-    page = found.get_page(request.GET.get("page"))
-    rows = orchestration_rows(list(page.object_list))
-    state = mark(
-        [(r.orchestration.pk, r.orchestration.is_enabled, r.next_fire_at) for r in rows],
-        [(run.pk, run.status) for r in rows for run in r.runs],
-    )
-    context = {"page_obj": page, "rows": rows, "text": text, "mark": state}
-    template = "orchestrations/orchestration_list.html"
-    fragment = "orchestrations/_orchestration_list.html"
-    same = unchanged(request, state)
-    return same or htmx.render_page_or_fragment(request, template, fragment, context)
 
 
 @require_GET

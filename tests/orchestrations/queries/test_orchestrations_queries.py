@@ -92,7 +92,7 @@ def test_rows_cost_the_same_for_many() -> None:
                 assert row.next_fire_at is not None
         return len(found)
 
-    assert (count(1), count(3)) == (4, 4)
+    assert (count(1), count(3)) == (5, 5)
 
 
 def test_which_orchestrations_use_a_configuration() -> None:

@@ -63,6 +63,7 @@ def pages() -> dict[str, tuple[str, str, int]]:
         "restore": ("post", at("trash-restore", "orchestration", thrown.pk), EDIT),
         "purge": ("post", at("trash-purge", "orchestration", thrown.pk), EDIT),
         "search": ("get", at("search"), VIEW),
+        "bulk": ("post", at("orchestrations-bulk"), OPERATE),
         "throw away": ("post", at("orchestration-trash", pk), EDIT),
     }
 
@@ -98,6 +99,7 @@ NAMES = (
     "restore",
     "purge",
     "search",
+    "bulk",
     "throw away",
 )
 POST_ONLY = (
@@ -107,6 +109,7 @@ POST_ONLY = (
     "restore version",
     "restore",
     "purge",
+    "bulk",
     "throw away",
 )
 State = list[tuple[Any, ...]]
