@@ -18,6 +18,7 @@ from orchestrations.views import (
     schedules,
     search,
     trash,
+    triggers,
     versions,
 )
 
@@ -30,6 +31,11 @@ urlpatterns: list[URLPattern] = [
     path("schedules/<int:pk>/switch/", schedules.schedule_switch, name="schedule-switch"),
     path("schedules/<int:pk>/delete/", schedules.schedule_delete, name="schedule-delete"),
     path("schedules/<int:pk>/slots/", schedules.schedule_slots, name="schedule-slots"),
+    path("orchestrations/<int:pk>/triggers/new/", triggers.trigger_new, name="trigger-new"),
+    path("triggers/<int:pk>/", triggers.trigger_edit, name="trigger-edit"),
+    path("triggers/<int:pk>/switch/", triggers.trigger_switch, name="trigger-switch"),
+    path("triggers/<int:pk>/run/", triggers.trigger_run, name="trigger-run"),
+    path("triggers/<int:pk>/delete/", triggers.trigger_delete, name="trigger-delete"),
     # Orchestrations and runs
     path("", dashboard.dashboard, name="dashboard"),
     path("sample/", dashboard.load_sample, name="sample-load"),

@@ -7,7 +7,7 @@ from ninja import NinjaAPI, Swagger
 
 from components.api import components, configurations, jobs, storage
 from components.api.base import install
-from orchestrations.api import notifications, orchestrations, runs, schedules
+from orchestrations.api import notifications, orchestrations, runs, schedules, triggers
 from orchestrations.exceptions import (
     EditConflict,
     InvalidOrchestration,
@@ -37,3 +37,4 @@ install(
 for part in (components, configurations, jobs, storage, orchestrations, runs, schedules):
     api.add_router("", part.router)
 api.add_router("", notifications.router)
+api.add_router("", triggers.router)

@@ -47,6 +47,8 @@ EXAMPLE: dict[str, JsonValue] = {
     "started_by": "schedule",
     "schedule": 4,
     "scheduled_for": "2026-11-22T06:00:00Z",
+    "trigger": None,
+    "updates": [],
     "created_at": "2026-11-22T06:00:00Z",
     "started_at": "2026-11-22T06:00:00Z",
     "ended_at": "2026-11-22T06:01:14Z",
@@ -76,8 +78,16 @@ class RetryIn(Schema):
     variables: dict[str, str] | None = None
 
 
+class UpdateOut(Schema):
+    """An update of a table that a trigger saw."""
+
+    table: str
+    version: int
+    at: datetime
+
+
 class RunOut(Schema):
-    """One execution of an orchestration."""
+    """One execution of an orchestration; `updates` are those of the tables that started it."""
 
     model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
     id: int
@@ -92,6 +102,8 @@ class RunOut(Schema):
     created_by: str | None
     schedule: int | None
     scheduled_for: datetime | None
+    trigger: int | None
+    updates: list[UpdateOut]
     retry_of: int | None
     created_at: datetime
     started_at: datetime | None
@@ -126,6 +138,10 @@ class RunOut(Schema):
     @staticmethod
     def resolve_schedule(run: Run) -> int | None:
         return run.schedule_id
+
+    @staticmethod
+    def resolve_trigger(run: Run) -> int | None:
+        return run.trigger_id
 
     @staticmethod
     def resolve_retry_of(run: Run) -> int | None:

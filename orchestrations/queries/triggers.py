@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from django.db.models import Exists, Min, OuterRef, QuerySet
 
-from components.models import Table
+from components.models import Configuration, Table
 from orchestrations.enums import QUEUED_RUN
-from orchestrations.models import Orchestration, Run, Trigger, TriggerTable
+from orchestrations.models import Orchestration, Run, Task, Trigger, TriggerTable
 
 SHOWN = 2  # tables named in a title
 # A last run further ahead than this was written by a clock that was wrong: it cools nothing.
@@ -113,8 +114,7 @@ def states_of(triggers: Iterable[Trigger]) -> list[TriggerState]:
     watched: dict[int, list[TriggerTable]] = {trigger.pk: [] for trigger in triggers}
     for row in TriggerTable.objects.filter(trigger__in=watched).order_by("table_key"):
         watched[row.trigger_id].append(row)
-    keys = {row.table_key for rows in watched.values() for row in rows}
-    imported = dict(Table.objects.filter(key__in=keys).values_list("key", "imported_at"))
+    imported = _imported(row.table_key for rows in watched.values() for row in rows)
     queued = dict(
         Run.objects.filter(trigger__in=watched, status__in=QUEUED_RUN)
         .values_list("trigger")
@@ -162,3 +162,82 @@ def complete_triggers() -> QuerySet[Trigger]:
         is_enabled=True,
         orchestration__is_enabled=True,
     )
+
+
+def own_tables(orchestration: Orchestration, tables: Sequence[str]) -> list[str]:
+    """Return those of the tables that a run of the orchestration updates itself, in their order.
+
+    By the output mappings of its tasks, nested ones too, and by what their last jobs loaded: such
+    a trigger starts its own next run.
+    """
+    if not tables:
+        return []
+    configurations = _configurations_of(orchestration)
+    outputs = Configuration.objects.filter(pk__in=configurations).values_list("output", flat=True)
+    own = {entry.get("destination") for output in outputs for entry in output}
+    loaded = Table.objects.filter(key__in=tables, last_job__configuration__in=configurations)
+    own |= set(loaded.values_list("key", flat=True))
+    return [table for table in tables if table in own]
+
+
+def _configurations_of(orchestration: Orchestration) -> set[int]:
+    """Return ids of the configurations that a run of an orchestration may run."""
+    found: set[int] = set()
+    seen, level = {orchestration.pk}, {orchestration.pk}
+    while level:
+        tasks = Task.objects.filter(phase__orchestration__in=level, is_active=True)
+        rows = list(tasks.values_list("configuration", "orchestration"))
+        found |= {configuration for configuration, _ in rows if configuration}
+        level = {nested for _, nested in rows if nested} - seen
+        seen |= level
+    return found
+
+
+@dataclass(frozen=True)
+class TriggerLine:
+    """A trigger in the list of its orchestration; `own` names tables that its runs update."""
+
+    state: TriggerState
+    standing: Literal["off", "waiting", "held", "cooling", "ready"]
+    cools_until: datetime | None
+    own: list[str]
+
+
+def trigger_lines(orchestration: Orchestration, now: datetime) -> list[TriggerLine]:
+    """Return an orchestration's triggers as its page shows them, oldest first."""
+    states = triggers_of(orchestration)
+    own = set(own_tables(orchestration, [t.key for state in states for t in state.tables]))
+    return [
+        TriggerLine(
+            state,
+            _standing(state, now),
+            state.cools_until(now),
+            [table.key for table in state.tables if table.key in own],
+        )
+        for state in states
+    ]
+
+
+def _standing(
+    state: TriggerState, now: datetime
+) -> Literal["off", "waiting", "held", "cooling", "ready"]:
+    if not state.is_on:
+        return "off"
+    if not state.is_ready:
+        return "waiting"
+    if state.queued_run is not None:
+        return "held"
+    return "ready" if state.cools_until(now) is None else "cooling"
+
+
+def chosen_tables(keys: Sequence[str]) -> list[WatchedTable]:
+    """Return tables that a trigger may watch, in their order, with their last imports."""
+    imported = _imported(keys)
+    return [
+        WatchedTable(key, None, None, imported.get(key), is_missing=key not in imported)
+        for key in keys
+    ]
+
+
+def _imported(keys: Iterable[str]) -> dict[str, datetime | None]:
+    return dict(Table.objects.filter(key__in=set(keys)).values_list("key", "imported_at"))

@@ -22,6 +22,7 @@ from orchestrations.forms.schedules import ScheduleForm
 from orchestrations.models import Orchestration, Schedule
 from orchestrations.queries.schedules import slots_of, words
 from orchestrations.queries.slots import schedule_lines
+from orchestrations.queries.triggers import trigger_lines
 from orchestrations.services import schedules as services
 from orchestrations.views.finding import person
 from orchestrations.views.timing import only_shows, options, show
@@ -75,8 +76,8 @@ def schedule_switch(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         services.set_enabled(schedule, enabled=enabled, user=person(request))
     except NotAllowed as error:
-        return _said(request, schedule, str(error), level="warning")
-    return _said(request, schedule, f"The schedule is {'on' if enabled else 'off'}.")
+        return said(request, schedule.orchestration, str(error), level="warning")
+    return said(request, schedule.orchestration, f"The schedule is {'on' if enabled else 'off'}.")
 
 
 @requires(EDIT)
@@ -85,7 +86,7 @@ def schedule_delete(request: HttpRequest, pk: int) -> HttpResponse:
     schedule = _live_schedule(pk)
     if request.method == "POST":
         services.delete_schedule(schedule, user=person(request))
-        return _changed(request, schedule.orchestration, "The schedule has been removed.")
+        return changed(request, schedule.orchestration, "The schedule has been removed.")
     context = {"schedule": schedule, "words": words(schedule), "nav": "orchestrations"}
     return render_page_or_fragment(
         request,
@@ -124,20 +125,21 @@ def _dialog(request: HttpRequest, form: ScheduleForm, *, url: str) -> HttpRespon
     if form.save(request.user) is None:  # type: ignore[arg-type]  # the view needs a log-in
         return invalid(request, FORM_PAGE, FORM, context)
     verb = "changed" if form.schedule else "set up"
-    return _changed(request, orchestration, f"The schedule has been {verb}.")
+    return changed(request, orchestration, f"The schedule has been {verb}.")
 
 
-def _changed(request: HttpRequest, orchestration: Orchestration, message: str) -> HttpResponse:
+def changed(
+    request: HttpRequest, orchestration: Orchestration, message: str, *, level: Level = "success"
+) -> HttpResponse:
     """Close the dialog and have the list beneath it read again; or go to the orchestration."""
-    response = done(request, message, back=orchestration.get_absolute_url())
+    response = done(request, message, back=orchestration.get_absolute_url(), level=level)
     return trigger_client_event(response, "schedulesChanged")
 
 
-def _said(
-    request: HttpRequest, schedule: Schedule, message: str, *, level: Level = "success"
+def said(
+    request: HttpRequest, orchestration: Orchestration, message: str, *, level: Level = "success"
 ) -> HttpResponse:
     """Answer with the list as it now is and a message, or go to the orchestration."""
-    orchestration = schedule.orchestration
     if not wants_fragment(request):
         return done(request, message, back=orchestration.get_absolute_url(), level=level)
     return toast(_list(request, orchestration), message, level=level)
@@ -147,6 +149,7 @@ def _list(request: HttpRequest, orchestration: Orchestration) -> HttpResponse:
     context = {
         "orchestration": orchestration,
         "lines": schedule_lines(orchestration),
+        "triggers": trigger_lines(orchestration, timezone.now()),
         "viewer_zone": timezone.get_current_timezone_name(),
         "nav": "orchestrations",
     }

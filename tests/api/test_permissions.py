@@ -56,6 +56,13 @@ CALLS = {
     ("POST", "/orchestrations/{pk}/notifications/test"): WRITE,
     ("GET", "/orchestrations/{pk}/deliveries"): READ,
     ("POST", "/deliveries/{pk}/retry"): RUN,
+    ("GET", "/orchestrations/{pk}/triggers"): READ,
+    ("POST", "/orchestrations/{pk}/triggers"): WRITE,
+    ("DELETE", "/orchestrations/{pk}/triggers"): WRITE,
+    ("GET", "/triggers/{pk}"): READ,
+    ("PATCH", "/triggers/{pk}"): WRITE,
+    ("DELETE", "/triggers/{pk}"): WRITE,
+    ("POST", "/triggers/{pk}/run"): RUN,
 }
 ROLE_OF = {READ: "Viewer", RUN: "Operator", WRITE: "Editor"}
 ORDER = [READ, RUN, WRITE]

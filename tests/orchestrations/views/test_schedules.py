@@ -140,7 +140,7 @@ def test_the_list_asks_the_same_number_of_questions(
                 reason=str(number),
             )
     page.get(list_url(orchestration), headers=HTMX)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         response = page.get(list_url(orchestration), headers=HTMX)
     assert text_of(response).count("Fired") == 5 * count
 
