@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from orchestrations.admin import notification, orchestration, run, schedule, trigger
+from orchestrations.admin import access, notification, orchestration, run, schedule, trigger
 
-__all__ = ["notification", "orchestration", "run", "schedule", "trigger"]
+__all__ = ["access", "notification", "orchestration", "run", "schedule", "trigger"]
