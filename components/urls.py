@@ -12,7 +12,6 @@ from components.views import (
     jobs,
     storage,
     storage_changes,
-    tokens,
 )
 
 table_patterns = [
@@ -67,9 +66,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("jobs/<int:pk>/log/", jobs.job_log, name="job-log"),
     path("jobs/<int:pk>/log/download/", jobs.job_log_download, name="job-log-download"),
     path("jobs/<int:pk>/terminate/", jobs.job_terminate, name="job-terminate"),
-    path("tokens/", tokens.tokens, name="tokens"),
-    path("tokens/new/", tokens.token_new, name="token-new"),
-    path("tokens/<int:pk>/revoke/", tokens.token_revoke, name="token-revoke"),
     path("storage/", storage.storage, name="storage"),
     path("storage/upload/", storage_changes.table_new, name="table-new"),
     path("storage/buckets/<str:key>/", storage.bucket, name="bucket"),

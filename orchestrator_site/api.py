@@ -7,7 +7,14 @@ from ninja import NinjaAPI, Swagger
 
 from components.api import components, configurations, jobs, storage
 from components.api.base import install
-from orchestrations.api import notifications, orchestrations, runs, schedules, triggers
+from orchestrations.api import (
+    notifications,
+    orchestrations,
+    runs,
+    schedules,
+    tokens,
+    triggers,
+)
 from orchestrations.exceptions import (
     EditConflict,
     InvalidOrchestration,
@@ -34,7 +41,17 @@ install(
         (OrchestrationsError, 422),
     ],
 )
-for part in (components, configurations, jobs, storage, orchestrations, runs, schedules):
+PARTS = (
+    components,
+    configurations,
+    jobs,
+    storage,
+    orchestrations,
+    runs,
+    schedules,
+    triggers,
+    notifications,
+    tokens,
+)
+for part in PARTS:
     api.add_router("", part.router)
-api.add_router("", notifications.router)
-api.add_router("", triggers.router)

@@ -14,6 +14,7 @@ from orchestrations.queries import orchestrations as queries
 from orchestrations.queries import runs
 from orchestrations.queries.orchestrations import orchestration_rows
 from orchestrations.services import orchestrations as services
+from orchestrations.services.orchestration_tokens import own_token
 from orchestrations.views.finding import find_orchestration, person
 from orchestrations.views.runs import run_table
 from orchestrator_site.lib import htmx
@@ -34,6 +35,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "row": orchestration_rows([orchestration])[0],
         "tasks": queries.tasks_of(orchestration),
         "versions": queries.versions_of(orchestration)[:VERSIONS_SHOWN],
+        "token": own_token(orchestration),
         "parents": queries.orchestrations_above(orchestration),
         "last_runs": runs.last_runs(orchestration),
         **run_table(request, orchestration),

@@ -9,10 +9,18 @@ from django.test import Client
 
 from components.enums import TokenScope
 from components.services.tokens import create_token
+from orchestrations.services.orchestration_tokens import create_trigger_token
 from orchestrator_site.api import api
-from tests.builders import make_user
+from tests.builders import make_empty_orchestration, make_run, make_user
 
 READ, RUN, WRITE = TokenScope.READ, TokenScope.RUN, TokenScope.WRITE
+# What a token may that was made for one orchestration; nothing else, and of no other one.
+TRIGGER_MAY = {
+    ("GET", "/orchestrations/{pk}/runs"): 200,
+    ("POST", "/orchestrations/{pk}/runs"): 202,
+    ("GET", "/runs/{pk}"): 200,
+    ("POST", "/runs/{pk}/terminate"): 202,
+}
 CALLS = {
     ("GET", "/components"): READ,
     ("GET", "/configurations"): READ,
@@ -42,6 +50,7 @@ CALLS = {
     ("POST", "/orchestrations/{pk}/runs"): RUN,
     ("GET", "/runs"): READ,
     ("GET", "/runs/{pk}"): READ,
+    ("POST", "/orchestrations/{pk}/token"): WRITE,
     ("POST", "/runs/{pk}/retry"): RUN,
     ("POST", "/runs/{pk}/terminate"): RUN,
     ("POST", "/runs/{pk}/tasks/{key}/terminate"): RUN,
@@ -113,6 +122,20 @@ def test_a_scope_that_is_too_small_is_403_and_enough_passes(
         status = call(client, method, path, authorization=f"Bearer {text}")
         assert (scope, status == 403) == (scope, place < needed)
         assert status != 401
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_a_trigger_token_may_four_calls_of_its_orchestration(
+    client: Client, method: str, path: str
+) -> None:
+    user = make_user(role="Editor")
+    own, other = make_empty_orchestration(), make_empty_orchestration()
+    _, text = create_trigger_token(user, name="t", orchestrations=[own])
+    for orchestration, allowed in ((own, TRIGGER_MAY.get((method, path), 403)), (other, 403)):
+        pk = make_run(orchestration).pk if path.startswith("/runs") else orchestration.pk
+        address = path.replace("{pk}", str(pk)).replace("{run}", str(pk))
+        status = call(client, method, address, authorization=f"Bearer {text}")
+        assert (orchestration is own, status) == (orchestration is own, allowed)
 
 
 @pytest.mark.parametrize(("method", "path"), [c for c in CALLS if c[0] != "GET"])
