@@ -43,6 +43,7 @@ urlpatterns: list[URLPattern] = [
     path("orchestrations/", orchestration_list.index, name="orchestrations"),
     path("orchestrations/bulk/", orchestration_list.bulk, name="orchestrations-bulk"),
     path("orchestrations/new/", editor.new, name="orchestration-new"),
+    path("orchestrations/tasks/choices/", editor.choices, name="task-choices"),
     path("orchestrations/<int:pk>/", orchestrations.detail, name="orchestration"),
     path("orchestrations/<int:pk>/details/", orchestrations.details, name="orchestration-details"),
     path("orchestrations/<int:pk>/tasks/", editor.tasks, name="orchestration-tasks"),

@@ -64,6 +64,13 @@ def parse_duration(text: str) -> float:
     return _checked(total, text)
 
 
+def exact(seconds: int) -> str:
+    """Write whole seconds so that `parse_duration` reads the same: “90” is “1m 30s”, 0 “0s”."""
+    amounts = (seconds // DAY, seconds % DAY // HOUR, seconds % HOUR // MINUTE, seconds % MINUTE)
+    parts = [f"{n}{unit}" for n, unit in zip(amounts, "dhms", strict=True) if n]
+    return " ".join(parts) or "0s"
+
+
 def format_bytes(size: int) -> str:
     """Say a size in bytes by decimal units: “0 B”, “1.5 kB”, “230 MB”."""
     if size < _BYTE_STEP:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -29,25 +30,31 @@ def editor() -> Client:
 
 def fields_of(html: str) -> dict[str, Any]:
     """The values that a browser would post with the form, without a button."""
+    html = html.split("<template", 1)[0]
     fields: dict[str, Any] = {"row": re.findall(r'name="row" value="([^"]+)"', html)}
-    fields |= dict(re.findall(r'name="((?:name|target)-[^"]+)" value="([^"]*)"', html))
-    switched = re.findall(r'name="((?:active|continue)-[^"]+)"[^>]* checked', html)
+    fields |= dict(re.findall(r'name="((?:name|target|options)-[^"]+)" value="([^"]*)"', html))
+    fields = {name: unescape(v) if isinstance(v, str) else v for name, v in fields.items()}
+    switched = re.findall(r'name="((?:active|continue|own)-[^"]+)"[^>]*(?: checked|value="on")', html)
     fields |= dict.fromkeys(switched, "on")
+    for name, value in re.findall(r'name="(needs-[^"]+)" value="([^"]*)"', html):
+        fields.setdefault(name, []).append(value)
     if found := re.findall(r'name="version" value="(\d+)"', html):
         fields["version"] = found[0]
     return fields
 
 
 def rows_of(html: str) -> Rows:
-    """Names of phases with the names of their tasks, as shown."""
+    """Names of phases with the names of their tasks, as shown; without the empty one at the end."""
+    html = html.split("<template", 1)[0]
     found: Rows = []
-    pattern = r'name="name-[^"]+" value="([^"]*)"|<span class="row-link">([^<]*)</span>'
+    pattern = r'name="name-[^"]+" value="([^"]*)"|class="row-link"[^>]*>([^<]*)</'
     for phase, task in re.findall(pattern, html):
         if task:
             found[-1][1].append(task)
         else:
             found.append((phase, []))
-    return found
+    assert found[-1][0].startswith("New phase")
+    return found[:-1] if not found[-1][1] else found
 
 
 def saved(orchestration: Orchestration) -> list[PhaseDesign]:
@@ -92,13 +99,13 @@ def test_saving_what_is_there_makes_no_version(editor: Client) -> None:
         ("up:t2", [("Phase 1", ["b", "a"]), ("Phase 2", ["c"])]),
         ("up:t3", [("Phase 1", ["a", "b", "c"]), ("Phase 2", [])]),
         ("up:t1", [("Phase 1", ["a", "b"]), ("Phase 2", ["c"])]),
-        ("down:t3", [("Phase 1", ["a", "b"]), ("Phase 2", ["c"])]),
+        ("down:t3", [("Phase 1", ["a", "b"]), ("Phase 2", []), ("New phase", ["c"])]),
         ("remove:t1", [("Phase 1", ["b"]), ("Phase 2", ["c"])]),
         ("phase-down:p1", [("Phase 2", ["c"]), ("Phase 1", ["a", "b"])]),
         ("phase-up:p2", [("Phase 2", ["c"]), ("Phase 1", ["a", "b"])]),
         ("phase-up:p1", [("Phase 1", ["a", "b"]), ("Phase 2", ["c"])]),
         ("phase-remove:p1", [("Phase 2", ["c"])]),
-        ("add-phase:", [("Phase 1", ["a", "b"]), ("Phase 2", ["c"]), ("Phase 3", [])]),
+        ("add-phase:", [("Phase 1", ["a", "b"]), ("Phase 2", ["c"]), ("New phase", [])]),
         ("up:nothing", [("Phase 1", ["a", "b"]), ("Phase 2", ["c"])]),
         ("nonsense", [("Phase 1", ["a", "b"]), ("Phase 2", ["c"])]),
     ],
@@ -152,7 +159,7 @@ def test_it_adds_tasks_to_a_phase_and_to_a_new_one(editor: Client) -> None:
     html = editor.post(path, {**fields, **add, "phase": "p1"}).content.decode()
     assert rows_of(html) == [("Phase 1", ["a", "b"])]
     html = editor.post(path, {**fields_of(html), **add, "phase": "new"}).content.decode()
-    assert rows_of(html) == [("Phase 1", ["a", "b"]), ("Phase 2", ["b"])]
+    assert rows_of(html) == [("Phase 1", ["a", "b"]), ("New phase", ["b"])]
     editor.post(path, fields_of(html))
     assert [len(phase["tasks"]) for phase in saved(orchestration)] == [2, 1]
     for nothing in (
@@ -177,7 +184,7 @@ def test_a_new_orchestration_is_made_with_its_tasks(editor: Client) -> None:
     wrong = editor.post(path, {**rows, "name": " ", "description": "Why"})
     assert wrong.status_code == 422
     assert "Give the orchestration a name." in wrong.content.decode()
-    assert rows_of(wrong.content.decode()) == [("Phase 1", ["a"])]
+    assert rows_of(wrong.content.decode()) == [("New phase", ["a"])]
     answer = editor.post(path, {**rows, "name": "Nightly", "description": "Why"})
     orchestration = Orchestration.objects.get()
     assert answer["Location"] == orchestration.get_absolute_url()

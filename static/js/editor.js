@@ -1,0 +1,238 @@
+// The tasks editor as an application: what needs no server happens here, and what is unsaved is known.
+
+import "./editor-choices.js";
+import { onMoved } from "./editor-moves.js";
+
+const form = document.getElementById("tasks-form");
+const mark = form.querySelector("[data-unsaved-mark]");
+const undoButton = form.querySelector("[data-undo]");
+const MOST_UNDOS = 30;
+const PASSING = /^(pick|collapsed-|open-|move-to|move-name|ordering|version|q|csrf)/; // says nothing about tasks
+const DETAILS = new Set(["name", "description"]); // not part of what the server draws again
+
+const all = (selector, root = form) => [...root.querySelectorAll(selector)];
+
+// ---- What stands in the form, what was saved, and the way back
+
+function entries() {
+  return [...new FormData(form)].filter(([name]) => name !== "csrfmiddlewaretoken");
+}
+
+// Fields of open panels count only where they differ from what travels beside them.
+function untouched() {
+  const names = new Set();
+  for (const panel of all(".task-panel")) {
+    const fields = all("input:not([type=hidden]), textarea", panel).filter((field) => field.name);
+    if (fields.every((field) => field.value === field.defaultValue)) for (const field of fields) names.add(field.name);
+  }
+  return names;
+}
+
+function contents() {
+  const same = untouched();
+  return JSON.stringify(entries().filter(([name]) => !PASSING.test(name) && !same.has(name)));
+}
+
+const saved = contents();
+let now = { entries: entries(), contents: saved };
+let lastField = "";
+let isLeaving = false;
+const undos = [];
+
+const isDirty = () => now.contents !== saved;
+
+function show() {
+  mark.textContent = isDirty() ? "Unsaved changes" : "";
+  undoButton.disabled = undos.length === 0;
+}
+
+// Letters typed into one field are one change.
+function note(field = "") {
+  const before = now;
+  now = { entries: entries(), contents: contents() };
+  if (before.contents !== now.contents && (!field || field !== lastField)) undos.push(before.entries);
+  if (before.contents !== now.contents) lastField = field;
+  if (undos.length > MOST_UNDOS) undos.shift();
+  show();
+}
+
+function undo() {
+  const before = undos.pop();
+  if (!before) return;
+  const values = new FormData();
+  for (const [name, value] of before) if (name !== "action") values.append(name, value);
+  values.append("action", "show");
+  htmx.ajax("POST", form.getAttribute("action"), { target: "#orchestration-tasks", swap: "outerHTML", values }).then(() => {
+    now = { entries: entries(), contents: contents() };
+    lastField = "";
+    show();
+  });
+}
+
+undoButton.addEventListener("click", undo);
+addEventListener("beforeunload", (event) => {
+  if (isDirty() && !isLeaving) event.preventDefault();
+});
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (event.detail.xhr.getResponseHeader("HX-Redirect")) isLeaving = true;
+});
+form.addEventListener("click", (event) => {
+  if (event.target.closest("[data-take-theirs]")) isLeaving = true;
+});
+
+// htmx sends the name of a button that only has the focus; Ctrl-S is not meant for it.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt !== form) return;
+  const data = event.detail.formData;
+  data.delete("action");
+  data.delete("overwrite");
+  const button = event.detail.triggeringEvent?.submitter;
+  if (button?.name) data.set(button.name, button.value);
+});
+
+// ---- Keeping the page in step with its rows
+
+function plural(count, word) {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}
+
+function addPhase() {
+  const key = [...crypto.getRandomValues(new Uint8Array(4))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const names = new Set(all(".editor-phase-name").map((field) => field.value));
+  let name = "New phase";
+  for (let number = 2; names.has(name); number += 1) name = `New phase ${number}`;
+  const holder = document.createElement("template");
+  holder.innerHTML = document.getElementById("phase-template").innerHTML.replaceAll("__key__", key);
+  const phase = holder.content.querySelector(".editor-phase");
+  phase.querySelector(".editor-phase-name").value = name;
+  phase.querySelector(".editor-phase-name").defaultValue = name;
+  document.getElementById("editor-phases").append(phase);
+  htmx.process(phase);
+  htmx.trigger(phase, "htmx:load");
+  return phase;
+}
+
+function settle() {
+  const phases = all("#editor-phases > .editor-phase");
+  if (phases.at(-1)?.querySelector(".editor-task") || phases.length === 0) phases.push(addPhase());
+  for (const phase of phases) {
+    const count = phase.querySelectorAll(".editor-task").length;
+    const name = phase.querySelector(".editor-phase-name").value;
+    phase.querySelector("[data-count]").textContent = count ? plural(count, "task") : "";
+    phase.setAttribute("aria-label", `Phase ${name}`);
+    phase.querySelector("[data-handle]").setAttribute("aria-label", `Move phase ${name}`);
+  }
+  offerPhases(phases);
+  showSelection();
+}
+
+function offerPhases(phases) {
+  const select = document.getElementById("move-to");
+  const chosen = select.value;
+  const options = phases.map((phase, place) => new Option(`${place + 1} · ${phase.querySelector(".editor-phase-name").value.slice(0, 60)}`, phase.dataset.key));
+  select.replaceChildren(...options, new Option("A new phase…", "new"));
+  if ([...select.options].some((option) => option.value === chosen)) select.value = chosen;
+}
+
+function showSelection() {
+  const phases = all("[data-pick-phase]:checked").length;
+  const tasks = all("[data-pick]:checked").length;
+  form.querySelector("[data-picked]").textContent = `${plural(tasks, "task")} selected${phases ? `, ${plural(phases, "phase")}` : ""}`;
+  form.querySelector("[data-merge]").disabled = phases < 2;
+}
+
+function structureChanged() {
+  settle();
+  note();
+  htmx.trigger(form, "phases-changed");
+}
+
+onMoved(structureChanged);
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  const target = event.detail.target;
+  const isRow = event.detail.requestConfig?.elt?.dataset?.addTask;
+  if (!isRow && !form.contains(target) && target.id !== "orchestration-tasks" && !form.contains(document.getElementById(target.id))) return;
+  settle();
+  note();
+  if (isRow) htmx.trigger(form, "phases-changed");
+});
+
+// ---- Clicks that need no server
+
+function selectTask(box) {
+  const phase = box.closest(".editor-phase").querySelector("[data-pick-phase]");
+  if (!box.checked) phase.checked = false;
+  showSelection();
+}
+
+function selectPhase(box) {
+  for (const task of all("[data-pick]", box.closest(".editor-phase"))) task.checked = box.checked;
+  showSelection();
+}
+
+function pickOnly(task) {
+  for (const box of all('[name="pick"]')) box.checked = false;
+  task.querySelector("[data-pick]").checked = true;
+  showSelection();
+  document.getElementById("move-to").focus();
+}
+
+function remove(item) {
+  const next = item.nextElementSibling ?? item.previousElementSibling;
+  const focus = (next ?? item.closest(".editor-phase"))?.querySelector("[data-handle]");
+  item.remove();
+  structureChanged();
+  focus?.focus();
+}
+
+function addVariable() {
+  const list = document.getElementById("variable-rows");
+  list.append(document.getElementById("variable-template").content.cloneNode(true));
+  list.lastElementChild.querySelector("input").focus();
+}
+
+const CLICKS = {
+  "[data-remove]": (button) => remove(button.closest(".editor-task, .editor-phase")),
+  "[data-add-phase]": () => {
+    const phase = addPhase();
+    structureChanged();
+    phase.querySelector(".editor-phase-name").select();
+    phase.scrollIntoView({ block: "nearest" });
+  },
+  "[data-collapse]": (button) => {
+    for (const fold of all(".editor-fold input")) fold.checked = button.dataset.collapse === "yes";
+  },
+  "[data-unpick]": () => {
+    for (const box of all('[name="pick"]')) box.checked = false;
+    showSelection();
+  },
+  "[data-pick-only]": (button) => pickOnly(button.closest(".editor-task")),
+  "[data-add-variable]": addVariable,
+  "[data-remove-variable]": (button) => {
+    button.closest(".variable-row").remove();
+    note();
+  },
+};
+
+form.addEventListener("click", (event) => {
+  for (const [selector, act] of Object.entries(CLICKS)) {
+    const button = event.target.closest(selector);
+    if (!button) continue;
+    event.preventDefault();
+    act(button);
+    return;
+  }
+});
+form.addEventListener("change", (event) => {
+  if (event.target.matches("[data-pick]")) selectTask(event.target);
+  else if (event.target.matches("[data-pick-phase]")) selectPhase(event.target);
+  else if (event.target.matches(".editor-phase-name")) structureChanged();
+  else note();
+});
+form.addEventListener("input", (event) => {
+  if (event.target.matches("input:not([type=checkbox]), textarea")) note(event.target.name || event.target.id);
+});
+
+settle();
+show();
