@@ -34,7 +34,8 @@ def fields_of(html: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"row": re.findall(r'name="row" value="([^"]+)"', html)}
     fields |= dict(re.findall(r'name="((?:name|target|options)-[^"]+)" value="([^"]*)"', html))
     fields = {name: unescape(v) if isinstance(v, str) else v for name, v in fields.items()}
-    switched = re.findall(r'name="((?:active|continue|own)-[^"]+)"[^>]*(?: checked|value="on")', html)
+    on = r'name="((?:active|continue|own)-[^"]+)"[^>]*(?: checked|value="on")'
+    switched = re.findall(on, html)
     fields |= dict.fromkeys(switched, "on")
     for name, value in re.findall(r'name="(needs-[^"]+)" value="([^"]*)"', html):
         fields.setdefault(name, []).append(value)
