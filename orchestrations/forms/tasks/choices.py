@@ -12,7 +12,7 @@ from orchestrations.queries.editor import (
     configuration_choices,
     orchestration_choices,
 )
-from orchestrations.services.nesting import Nesting
+from orchestrations.services.nesting import nesting_reasons
 
 PER_PAGE = 50
 MOST = 1000
@@ -91,8 +91,7 @@ def _count(component: Component) -> int:
 
 def _offers(found: list[Choice], orchestration: Orchestration | None) -> list[Offer]:
     """Return the orchestrations with the reason why one cannot be nested here."""
-    nesting, parent = Nesting(), orchestration.pk if orchestration else None
-    return [
-        Offer(choice, "This one." if choice.pk == parent else nesting.error(parent, choice.pk))
-        for choice in found
-    ]
+    name = orchestration.name if orchestration else "The new orchestration"
+    children = {choice.target.value: choice.pk for choice in found}
+    reasons = nesting_reasons(children, parent=orchestration, name=name)
+    return [Offer(choice, reasons.get(choice.target.value, "")) for choice in found]
