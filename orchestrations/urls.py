@@ -6,9 +6,11 @@ from django.urls import URLPattern, path
 
 from orchestrations.views import (
     automate,
+    bell,
     dashboard,
     editor,
     links,
+    notifications,
     orchestration_list,
     orchestrations,
     run_list,
@@ -81,4 +83,30 @@ urlpatterns: list[URLPattern] = [
     path("trash/<str:kind>/<int:pk>/restore/", trash.restore, name="trash-restore"),
     path("trash/<str:kind>/<int:pk>/purge/", trash.purge, name="trash-purge"),
     path("search/", search.index, name="search"),
+    # Notifications, the messages they made, and the bell
+    path("orchestrations/<int:pk>/notifications/", notifications.page, name="notifications"),
+    path(
+        "orchestrations/<int:pk>/notifications/card/", notifications.card, name="notification-card"
+    ),
+    path(
+        "orchestrations/<int:pk>/notifications/secret/",
+        notifications.secret,
+        name="notification-secret",
+    ),
+    path(
+        "orchestrations/<int:pk>/notifications/<slug:key>/test/",
+        notifications.test,
+        name="notification-test",
+    ),
+    path(
+        "orchestrations/<int:pk>/notifications/<slug:key>/channel/",
+        notifications.channel,
+        name="notification-channel",
+    ),
+    path("orchestrations/<int:pk>/deliveries/", notifications.messages, name="deliveries"),
+    path("deliveries/<int:pk>/retry/", notifications.retry, name="delivery-retry"),
+    path("runs/<int:pk>/deliveries/", notifications.of_run, name="run-deliveries"),
+    path("bell/", bell.index, name="bell"),
+    path("bell/count/", bell.count, name="bell-count"),
+    path("bell/seen/", bell.seen, name="bell-seen"),
 ]

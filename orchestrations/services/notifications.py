@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from orchestrations.services.versions import record_version
 from orchestrator_site.lib.secrets import Vault, site_keys
 
 MAX_RECIPIENTS = 50  # of one event
-MAX_KEY = 40
+KEY = re.compile(r"[A-Za-z0-9_-]{0,40}")
 USUAL = {NotificationEvent.PROCESSING: 20, NotificationEvent.WAITING: 60}
 LARGEST = {NotificationEvent.PROCESSING: 10_000, NotificationEvent.WAITING: 43_200}
 EVENTS = tuple(NotificationEvent)
@@ -102,6 +103,27 @@ def save_notifications(
     return new
 
 
+def set_channel(notification: Notification, channel: str, *, user: User | None) -> None:
+    """Write to a recipient in the format of another channel, whatever they are told of.
+
+    Raises InvalidNotifications, and NotAllowed in the trash.
+    """
+    orchestration = notification.orchestration
+    wanted: list[RecipientInput] = [
+        {
+            "key": row.key,
+            "event": row.event,
+            "channel": channel
+            if row.address_digest == notification.address_digest
+            else row.channel,
+            "address": row.address,
+            "threshold": row.threshold,
+        }
+        for row in notifications_of(orchestration)
+    ]
+    save_notifications(orchestration, wanted, user=user)
+
+
 def fingerprint(orchestration: Orchestration) -> str:
     """Return what changes whenever somebody saves other notifications."""
     return _fingerprint(notifications_of(orchestration))
@@ -177,8 +199,8 @@ def _recipient(
     if wrong := _wrong_threshold(event, threshold):
         found[f"{at}.threshold"] = wrong
     key = item.get("key") or ""
-    if not isinstance(key, str) or len(key) > MAX_KEY:
-        found[f"{at}.key"] = f"Use a key of {MAX_KEY} characters or fewer."
+    if not isinstance(key, str) or not KEY.fullmatch(key):
+        found[f"{at}.key"] = "Use letters, digits, _ and -, 40 at most."
     errors |= found
     if found or address is None:
         return None
