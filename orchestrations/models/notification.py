@@ -126,6 +126,13 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         return f"{self.subject} → {self.recipient}"
 
+    @property
+    def what(self) -> str:
+        """What it tells of, in a word; the events' own names are plural."""
+        words = {NotificationEvent.ERROR: "Error", NotificationEvent.WARNING: "Warning"}
+        event = NotificationEvent(self.event)
+        return words.get(event, event.label) if self.run_id else "Test"
+
 
 class BellLook(models.Model):
     """When somebody last looked at the bell: what is younger is counted there."""

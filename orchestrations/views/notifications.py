@@ -179,7 +179,6 @@ def _recipients(
             request, said, back=reverse("notifications", args=[orchestration.pk]), level=level
         )
     context = _context(request, orchestration, NotificationsForm(orchestration))
-    context["with_fingerprint"] = True
     answer = toast(render(request, RECIPIENTS, context), said, level=level)
     return trigger_client_event(answer, CHANGED)
 
@@ -197,6 +196,7 @@ def _context(
         "orchestration": orchestration,
         "form": form,
         "suggestions": form.suggestions(person(request)),
+        "kinds": {row.recipient: row.channel.label for row in rows if row.is_url},
         "recipients": rows,
         "is_signed": any(row.channel == Channel.WEBHOOK for row in rows),
         "channels": [(c.value, c.label) for c in Channel if c != Channel.EMAIL],

@@ -24,14 +24,16 @@ function shown(text) {
 }
 
 function item(data, escape) {
-  const kind = kindOf(data.value);
+  const kind = kinds()[data.value] ?? kindOf(data.value);
   return `<div>${kind ? `<span class="notify-kind">${kind}</span>` : ""}${escape(shown(data.value))}</div>`;
 }
 
-function suggestions() {
-  const found = document.getElementById("notify-suggestions");
-  return found ? JSON.parse(found.textContent).map((value) => ({ value, text: value })) : [];
+function read(id, otherwise) {
+  const found = document.getElementById(id);
+  return found ? JSON.parse(found.textContent) : otherwise;
 }
+const kinds = () => read("notify-kinds", {}); // of the stored ones, whose format may have been changed
+const suggestions = () => read("notify-suggestions", []).map((value) => ({ value, text: value }));
 
 onContent(FIELD, async (field) => {
   await loadAsset("tom-select");
