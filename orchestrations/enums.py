@@ -136,3 +136,14 @@ class DeliveryStatus(TextChoices):
     PENDING = "pending", "Pending"
     SENT = "sent", "Sent"
     GIVEN_UP = "given_up", "Given up"
+
+
+class VersionPart(TextChoices):
+    """What of a version can be restored by itself; the order is that of the dialog."""
+
+    DETAILS = "details", "Name and description"
+    VARIABLES = "variables", "Variables"
+    TASKS = "tasks", "Tasks"  # with their phases
+    SCHEDULES = "schedules", "Schedules"
+    TRIGGERS = "triggers", "Triggers"
+    NOTIFICATIONS = "notifications", "Notifications"

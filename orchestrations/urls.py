@@ -52,9 +52,17 @@ urlpatterns: list[URLPattern] = [
     path("orchestrations/<int:pk>/runs/", runs.of_orchestration, name="orchestration-runs"),
     path("orchestrations/<int:pk>/run/", running.start, name="orchestration-run"),
     path("orchestrations/<int:pk>/enabled/", orchestrations.enabled, name="orchestration-enabled"),
-    path("orchestrations/<int:pk>/copy/", orchestrations.copy, name="orchestration-copy"),
+    path("orchestrations/<int:pk>/copy/", versions.copy, name="orchestration-copy"),
     path("orchestrations/<int:pk>/trash/", orchestrations.throw_away, name="orchestration-trash"),
     path("orchestrations/<int:pk>/versions/", versions.index, name="orchestration-versions"),
+    path(
+        "orchestrations/<int:pk>/versions/compare/", versions.compare, name="orchestration-compare"
+    ),
+    path(
+        "orchestrations/<int:pk>/versions/<int:number>/",
+        versions.detail,
+        name="orchestration-version",
+    ),
     path(
         "orchestrations/<int:pk>/versions/<int:number>/restore/",
         versions.restore,

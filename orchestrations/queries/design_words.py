@@ -114,7 +114,7 @@ def notification_facts(notification: NotificationDesign, recipient: str) -> Fact
         "Of": str(NotificationEvent(notification["event"]).label),
         "By": str(Channel(notification["channel"]).label),
         "To": recipient,
-        "From": threshold_words(notification),
+        "When": threshold_words(notification),
     }
 
 

@@ -164,8 +164,7 @@ def _tasks(old: Sequence[PhaseDesign], new: Sequence[PhaseDesign], names: Names)
     for key, (phase, task) in after.items():
         name = names.task(task)
         if key not in before:
-            facts = _unusual(words.task_facts(task), words.task_facts(_usual_task(task)))
-            yield Item("added", name, f"in phase “{phase['name']}”", facts)
+            yield Item("added", name, f"in phase “{phase['name']}”", unusual_of_task(task))
             continue
         left, was = before[key]
         changes = _task_changes(was, task, names)
@@ -199,6 +198,11 @@ def _task_changes(old: TaskDesign, new: TaskDesign, names: Names) -> list[Change
         return changes
     label = "Configuration" if target(old)[0] == target(new)[0] == "configuration" else "Runs"
     return [change(label, names.task(old), names.task(new)), *changes]
+
+
+def unusual_of_task(task: TaskDesign) -> list[Change]:
+    """Return what is not as usual with a task."""
+    return _unusual(words.task_facts(task), words.task_facts(_usual_task(task)))
 
 
 def _usual_task(task: TaskDesign) -> TaskDesign:
@@ -266,12 +270,17 @@ def _triggers(old: Sequence[TriggerDesign], new: Sequence[TriggerDesign]) -> lis
             {row["id"]: row for row in new},
             name=lambda row: row["name"] or f"When updated: {', '.join(row['tables'])}",
             note=lambda _: "",
-            added=lambda row: _unusual(words.trigger_facts(row), {"Enabled": True}),
+            added=_unusual_of_trigger,
             changes=lambda was, row: changed_places(
                 words.trigger_facts(was), words.trigger_facts(row)
             ),
         )
     )
+
+
+def _unusual_of_trigger(row: TriggerDesign) -> list[Change]:
+    usual = {"Enabled": True} if row["name"] else {"Enabled": True, "Tables": row["tables"]}
+    return _unusual(words.trigger_facts(row), usual)
 
 
 def _notifications(old: Definition, new: Definition, names: Names) -> list[Item]:
@@ -293,7 +302,7 @@ def _notifications(old: Definition, new: Definition, names: Names) -> list[Item]
             added=lambda row: [
                 Change(label, None, value)
                 for label, value in facts(row).items()
-                if label == "From" and row["threshold"] is not None
+                if label == "When" and row["threshold"] is not None
             ],
             changes=changes,
         )

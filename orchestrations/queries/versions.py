@@ -32,6 +32,17 @@ def names_in(definitions: Sequence[Definition]) -> Names:
     return Names(named, {row["address"]: _recipient(row) for row in notifications})
 
 
+def missing_targets(definition: Definition) -> list[str]:
+    """Return the name of its phase for each task whose target was deleted for good; two queries."""
+    names = names_in([definition])
+    return [
+        phase["name"]
+        for phase in definition["phases"]
+        for task in phase["tasks"]
+        if target(task) not in names.targets
+    ]
+
+
 def _recipient(notification: NotificationDesign) -> str:
     """Return an address as people may see it: of a URL, which is a secret, only the host."""
     address = notification["address"]

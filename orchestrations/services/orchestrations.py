@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from orchestrations.enums import UNFINISHED_RUN
-from orchestrations.exceptions import EditConflict, InvalidOrchestration, NotAllowed
+from orchestrations.exceptions import EditConflict, NotAllowed
 from orchestrations.models import Orchestration, OrchestrationVersion, Phase, Run, Task
 from orchestrations.models.orchestration import Definition, PhaseDesign
 from orchestrations.services.changes import describe_change
@@ -89,48 +89,6 @@ def save_orchestration(  # noqa: PLR0913  # keyword-only: one argument for each 
         latest = _write(fresh, new, user=user, change=change or sentence)
     orchestration.refresh_from_db()
     return latest
-
-
-def restore_version(
-    orchestration: Orchestration, number: int, *, user: User | None
-) -> OrchestrationVersion:
-    """Make an earlier version the latest, as a new version.
-
-    Raises InvalidOrchestration where it has no such version, or one of its targets is gone.
-    """
-    with transaction.atomic():
-        fresh = _locked(orchestration)
-        version = fresh.versions.filter(number=number).first()
-        if version is None:
-            text = f"This orchestration has no version {number}."
-            raise InvalidOrchestration(text, fields={"version": text})
-        old: Definition = version.definition
-        return save_orchestration(
-            orchestration,
-            user=user,
-            expected_version=fresh.version,
-            name=old["name"],
-            description=old["description"],
-            variables=old["variables"],
-            phases=old["phases"],
-            change=f"Restored version {number}.",
-        )
-
-
-def copy_orchestration(
-    orchestration: Orchestration, *, user: User | None, name: str = ""
-) -> Orchestration:
-    """Create a new orchestration with the same phases and no schedules; `Copy of …` by default."""
-    version = orchestration.versions.get(number=orchestration.version)
-    definition: Definition = version.definition
-    return create_orchestration(
-        name=name.strip() or f"Copy of {orchestration.name}"[:200],
-        user=user,
-        description=definition["description"],
-        variables=definition["variables"],
-        phases=definition["phases"],
-        change=f"Copied from “{orchestration.name}”, version {version.number}.",
-    )
 
 
 @transaction.atomic

@@ -1,29 +1,28 @@
-"""Schedules: make, change, switch, remove; and their shadows in django-celery-beat.
+"""Schedules: make, change, switch, remove, bring back; and what is done every now and then.
 
-Each schedule is projected to a PeriodicTask with a CrontabSchedule of its own, so that beat's admin
-shows it and the stock scheduler could fire it; this file alone knows these models. SlotScheduler
-leaves the projections out. Locks are taken in the order orchestration, schedule, runs.
+Locks are taken in the order orchestration, schedule, runs.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
-from celery.schedules import ParseException, crontab_parser
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone as clock
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from components.services import audit
 from orchestrations.enums import Misfire, Overlap
 from orchestrations.exceptions import InvalidSchedule, NotAllowed
 from orchestrations.models import Orchestration, Schedule
+from orchestrations.models.orchestration import ScheduleDesign
+from orchestrations.queries.change_words import schedule_sentence
 from orchestrations.scheduling.preview import Preview, PreviewMoment, check_timing, preview
-from orchestrations.scheduling.slots import PROJECTED, TICKING, fire_due, latest, upcoming
-from orchestrations.services.versions import record_version
+from orchestrations.scheduling.slots import TICKING, fire_due, latest, upcoming
+from orchestrations.services.projection import project, withdraw
+from orchestrations.services.versions import record_version, schedule_design
 from orchestrations.validators import variable_errors
 from orchestrator_site.lib import cron as crons
 from orchestrator_site.lib.cron_words import describe_cron
@@ -41,15 +40,16 @@ __all__ = [
     "on_orchestration_changed",
     "preview",
     "remove_schedules",
+    "restore_schedules",
     "set_enabled",
     "title",
     "update_schedule",
 ]
 
 MOST_MISFIRES = 100
-SHORT_FIELD = 60  # characters; the shortest column holds 64
 LONGEST_NAME = 200
 TIMING = ("cron", "timezone", "valid_from", "valid_to")
+MOMENTS = ("valid_from", "valid_to", "paused_until")
 HOUSEKEEPING = (
     ("components.tasks.recover_jobs", 10, IntervalSchedule.SECONDS),
     ("orchestrations.tasks.recover_runs", 10, IntervalSchedule.SECONDS),
@@ -113,7 +113,7 @@ def create_schedule(  # noqa: PLR0913  # keyword-only: one for each thing people
     now = clock.now()
     _arm(schedule, since=now, now=now)
     schedule.save()
-    _project(schedule)
+    project(schedule, enabled=_is_on(schedule))
     sentence = f"Added schedule “{title(schedule)}”."
     record_version(orchestration, user=user, change=sentence, amend=amend)
     return schedule
@@ -136,6 +136,7 @@ def update_schedule(
     schedule, now = _locked(schedule), clock.now()
     _settle(schedule.pk, now)
     schedule.refresh_from_db(fields=["next_fire_at", "off_since"])
+    before = schedule_design(schedule)
     timing = [getattr(schedule, field) for field in TIMING]
     for field, value in changes.items():
         setattr(schedule, field, value)
@@ -143,11 +144,11 @@ def update_schedule(
     if timing != [getattr(schedule, field) for field in TIMING]:
         _arm(schedule, since=now, now=now)
     schedule.save()
-    _project(schedule)
+    project(schedule, enabled=_is_on(schedule))
     if enabled is not None and enabled != schedule.is_enabled:
         schedule.is_enabled = enabled
         _switch(schedule)
-    sentence = f"Changed schedule “{title(schedule)}”."
+    sentence = schedule_sentence(before, schedule_design(schedule))
     record_version(schedule.orchestration, user=user, change=sentence)
     return schedule
 
@@ -171,15 +172,47 @@ def set_enabled(schedule: Schedule, *, enabled: bool, user: User | None = None) 
 
 
 @transaction.atomic
-def delete_schedule(schedule: Schedule, *, user: User | None = None) -> None:
-    """Remove a schedule; its row and slots stay, so that past runs are explained. Safe twice."""
+def delete_schedule(schedule: Schedule, *, user: User | None = None, amend: bool = False) -> None:
+    """Remove a schedule; its row and slots stay, so that past runs are explained. Safe twice.
+
+    `amend` counts it to the version that this same transaction made.
+    """
     _lock(schedule.orchestration)
     locked = Schedule.objects.select_for_update(no_key=True).get(pk=schedule.pk)
     if locked.deleted_at is None:
         locked.deleted_at = clock.now()
         _switch(locked)
         sentence = f"Removed schedule “{title(locked)}”."
-        record_version(schedule.orchestration, user=user, change=sentence)
+        record_version(schedule.orchestration, user=user, change=sentence, amend=amend)
+
+
+@transaction.atomic
+def restore_schedules(
+    orchestration: Orchestration, wanted: Sequence[ScheduleDesign], *, user: User | None
+) -> None:
+    """Make the schedules what a version holds; counts to the version that this transaction made.
+
+    Those that it does not hold are removed, removed ones come back under their old numbers. What
+    comes back, is switched on or fires at other times goes on from now: nothing is made up for.
+    Raises InvalidSchedule.
+    """
+    _lock(orchestration)
+    rows = orchestration.schedules.select_for_update(of=("self",), no_key=True)
+    known = {row.pk: row for row in rows.select_related("orchestration").order_by("pk")}
+    kept = {design["id"] for design in wanted}
+    for row in known.values():
+        if row.deleted_at is None and row.pk not in kept:
+            delete_schedule(row, user=user, amend=True)
+    for design in wanted:
+        old = known.get(design["id"])
+        if old is not None:
+            _settle(old.pk, clock.now())
+            old.refresh_from_db(fields=["next_fire_at", "off_since"])
+            _restore(old, design, was_on=_is_on(old))
+        else:
+            new = Schedule(orchestration=orchestration, created_by=user)
+            _restore(new, design, was_on=False)
+    record_version(orchestration, user=user, change="Restored schedules.", amend=True)
 
 
 @transaction.atomic
@@ -200,7 +233,7 @@ def on_orchestration_changed(orchestration: Orchestration) -> None:
 def remove_schedules(orchestration: Orchestration) -> None:
     """Take the shadows of an orchestration's schedules away, before its rows are deleted."""
     for schedule in orchestration.schedules.all():
-        _withdraw(schedule.pk)
+        withdraw(schedule.pk)
 
 
 def fire_schedule(schedule_id: int) -> None:
@@ -208,7 +241,7 @@ def fire_schedule(schedule_id: int) -> None:
     if Schedule.objects.filter(pk=schedule_id).exists():
         _settle(schedule_id, clock.now())
     else:
-        _withdraw(schedule_id)
+        withdraw(schedule_id)
 
 
 def ensure_housekeeping() -> None:
@@ -278,7 +311,24 @@ def _switch(schedule: Schedule) -> None:
         schedule.next_fire_at = None
         schedule.off_since = None if in_trash else schedule.off_since or now
         schedule.save()
-    _project(schedule)
+    project(schedule, enabled=_is_on(schedule))
+
+
+def _restore(schedule: Schedule, design: ScheduleDesign, *, was_on: bool) -> None:
+    now = clock.now()
+    timing = [getattr(schedule, field) for field in TIMING]
+    for field, value in design.items():
+        if field in MOMENTS:
+            value = datetime.fromisoformat(str(value)) if value else None  # noqa: PLW2901
+        if field != "id":
+            setattr(schedule, field, value)
+    schedule.deleted_at = None
+    _check(schedule)
+    if not (was_on and _is_on(schedule)) or timing != [getattr(schedule, f) for f in TIMING]:
+        schedule.off_since = now
+        _arm(schedule, since=now, now=now)
+    schedule.save()
+    project(schedule, enabled=_is_on(schedule))
 
 
 def _arm(schedule: Schedule, *, since: datetime, now: datetime) -> None:
@@ -325,78 +375,3 @@ def _check(schedule: Schedule) -> None:
         wrong["valid_to"] = "The end must come after the beginning."
     if wrong:
         raise InvalidSchedule(" ".join(wrong.values()), fields=wrong)
-
-
-def _project(schedule: Schedule) -> None:
-    """Bring the shadow of a schedule in step with it; writes only what differs."""
-    if schedule.deleted_at is not None:
-        _withdraw(schedule.pk)
-        return
-    name = f"{PROJECTED}{schedule.pk}"
-    task = PeriodicTask.objects.select_related("crontab").filter(name=name).first()
-    if task is None:
-        task = PeriodicTask(name=name, crontab=CrontabSchedule())
-    crontab = _crontab_fields(crons.parse(schedule.cron)) | {"timezone": schedule.timezone}
-    with audit.silence():  # the entry of the schedule tells of it
-        _save_shadow(schedule, task, crontab)
-
-
-def _save_shadow(schedule: Schedule, task: PeriodicTask, crontab: dict[str, str]) -> None:
-    if _differs(task.crontab, crontab):
-        task.crontab.save()
-        task.crontab = task.crontab
-    fields = {
-        "task": "orchestrations.tasks.fire_schedule",
-        "args": json.dumps([schedule.pk]),
-        "enabled": _is_on(schedule),
-        "description": f"Schedule of “{schedule.orchestration}”. Change it there, not here.",
-    }
-    if _differs(task, fields):
-        task.save()
-
-
-def _differs(row: Any, fields: dict[str, Any]) -> bool:
-    """Set the fields of a row and tell whether it has to be saved."""
-    differs = row.pk is None or any(str(getattr(row, f)) != str(v) for f, v in fields.items())
-    for field, value in fields.items():
-        setattr(row, field, value)
-    return differs
-
-
-def _withdraw(schedule_id: int) -> None:
-    task = PeriodicTask.objects.filter(name=f"{PROJECTED}{schedule_id}").first()
-    if task is not None:
-        with audit.silence():
-            task.crontab.delete()  # it is its own, and takes it along
-
-
-def _crontab_fields(cron: crons.Cron) -> dict[str, str]:
-    """Return celery's crontab for an expression, which fires at least whenever the schedule does.
-
-    Celery knows neither L nor # and joins day and weekday with "and" where cron says "or". Then
-    every day is named: on the wrong ones the task finds nothing due. Minutes, hours and months
-    are exact.
-    """
-    minute, hour, day, month, weekday = cron.fields
-    if not cron.both_days or "L" in day.upper() + weekday.upper() or "#" in weekday:
-        day = weekday = "*"
-    weekdays = {value for value in cron.weekdays if isinstance(value, int)}
-    return {
-        "minute": _celery_field(minute, set(cron.minutes), crontab_parser(60)),
-        "hour": _celery_field(hour, set(cron.hours), crontab_parser(24)),
-        "day_of_month": _celery_field(day, set(cron.days), crontab_parser(31, 1)),
-        "month_of_year": _celery_field(month, set(cron.months), crontab_parser(12, 1)),
-        "day_of_week": _celery_field(weekday, weekdays, crontab_parser(7)),
-    }
-
-
-def _celery_field(text: str, values: set[int], parser: crontab_parser) -> str:
-    """Return the field as it was written where celery reads the same from it, else as a list."""
-    if text == "*":
-        return text
-    try:
-        if set(parser.parse(text)) == values and len(text) <= SHORT_FIELD:
-            return text
-    except (ParseException, ValueError):
-        pass
-    return ",".join(str(value) for value in sorted(values))

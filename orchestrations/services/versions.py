@@ -34,7 +34,7 @@ def surroundings(orchestration: Orchestration) -> Surroundings:
     """Return schedules, triggers and notifications as their rows are now."""
     triggers = orchestration.triggers.filter(deleted_at=None).prefetch_related("tables")
     return {
-        "schedules": [_schedule(s) for s in orchestration.schedules.filter(deleted_at=None)],
+        "schedules": [schedule_design(s) for s in orchestration.schedules.filter(deleted_at=None)],
         "triggers": [_trigger(t) for t in triggers],
         "notifications": [_notification(n) for n in orchestration.notifications.all()],
     }
@@ -58,9 +58,33 @@ def record_version(
         latest.definition = definition
         latest.save(update_fields=["definition"])
         return latest
+    return _add(fresh, orchestration, definition, user=user, change=change)
+
+
+@transaction.atomic
+def start_version(
+    orchestration: Orchestration, *, user: User | None, change: str
+) -> OrchestrationVersion:
+    """Make a version equal to the latest, for this same transaction to amend.
+
+    Brings the object given up to date.
+    """
+    fresh = Orchestration.objects.select_for_update(no_key=True).get(pk=orchestration.pk)
+    latest = fresh.versions.get(number=fresh.version)
+    return _add(fresh, orchestration, latest.definition, user=user, change=change)
+
+
+def _add(
+    fresh: Orchestration,
+    given: Orchestration,
+    definition: Definition,
+    *,
+    user: User | None,
+    change: str,
+) -> OrchestrationVersion:
     fresh.version += 1
     fresh.save(update_fields=["version", "updated_at"])
-    orchestration.version, orchestration.updated_at = fresh.version, fresh.updated_at
+    given.version, given.updated_at = fresh.version, fresh.updated_at
     return OrchestrationVersion.objects.create(
         orchestration=fresh,
         number=fresh.version,
@@ -70,7 +94,8 @@ def record_version(
     )
 
 
-def _schedule(schedule: Schedule) -> ScheduleDesign:
+def schedule_design(schedule: Schedule) -> ScheduleDesign:
+    """Return a schedule as versions keep it."""
     return {
         "id": schedule.pk,
         "name": schedule.name,

@@ -78,14 +78,6 @@ def enabled(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @requires(EDIT)
-def copy(request: HttpRequest, pk: int) -> HttpResponse:
-    made = services.copy_orchestration(find_orchestration(pk), user=person(request))
-    messages.success(request, "This is the copy; it has no schedules yet.")
-    return htmx.redirect(request, made.get_absolute_url())
-
-
-@require_POST
-@requires(EDIT)
 def throw_away(request: HttpRequest, pk: int) -> HttpResponse:
     orchestration = find_orchestration(pk)
     services.move_to_trash(orchestration, user=person(request))

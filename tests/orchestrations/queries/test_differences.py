@@ -254,9 +254,9 @@ def test_triggers_and_notifications_with_masked_recipients() -> None:
         "Notifications",
         "  ~ Processing to x.org/…",
         "      To: hooks.example.com/… → x.org/…",
-        "      From: 20 % longer than usual → 50 % longer than usual",
+        "      When: 20 % longer than usual → 50 % longer than usual",
         "  + Waiting to hooks.example.com/… by Slack",
-        "      From: 10 minutes on",
+        "      When: 10 minutes on",
         "  - Errors to ann@example.com by E-mail",
     ]
 

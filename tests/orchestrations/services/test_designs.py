@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from orchestrations.models import Orchestration, OrchestrationVersion, Task
-from orchestrations.services.orchestrations import copy_orchestration, save_orchestration
+from orchestrations.services.orchestrations import save_orchestration
+from orchestrations.services.restoring import copy_orchestration
 from orchestrator_site.lib.secrets import HIDDEN, decrypt_tree
 from tests.builders import make_configuration, make_orchestration
 

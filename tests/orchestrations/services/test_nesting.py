@@ -9,6 +9,7 @@ from pytest_django import Settings
 from orchestrations.exceptions import InvalidOrchestration
 from orchestrations.models import Orchestration
 from orchestrations.services import orchestrations as service
+from orchestrations.services.restoring import copy_orchestration, restore_version
 from tests.builders import make_component, make_configuration, make_orchestration
 
 pytestmark = pytest.mark.django_db
@@ -125,7 +126,7 @@ def test_restoring_a_version_is_checked() -> None:
     nightly = make("Nightly", shop)
     nest(nightly, plain)
     nest(shop, nightly)
-    assert refused(lambda: service.restore_version(nightly, 1, user=None)) == {
+    assert refused(lambda: restore_version(nightly, 1, user=None)) == {
         FIELD: "Nightly → Shop → Nightly would run inside itself."
     }
     nightly.refresh_from_db()
@@ -135,7 +136,7 @@ def test_restoring_a_version_is_checked() -> None:
 def test_a_copy_nests_as_deep_as_what_it_is_copied_from() -> None:
     c = make("C")
     a = make("A", make("B", c))
-    copy = service.copy_orchestration(a, user=None)
+    copy = copy_orchestration(a, user=None)
     assert refused(lambda: make("Above", copy)) == {
         FIELD: "Above → Copy of A → B → C: orchestrations may be nested 2 deep at most."
     }

@@ -217,41 +217,6 @@ def test_a_phase_after_a_dropped_beginning_is_one(configurations: list[Configura
     ]
 
 
-def test_restoring_a_version(configurations: list[Configuration]) -> None:
-    orders, clients, _ = configurations
-    orchestration = make_orchestration([[orders]], name="One")
-    save(orchestration, name="Two", phases=[{"tasks": [{"configuration": clients.pk}]}])
-    version = service.restore_version(orchestration, 1, user=None)
-    assert (version.number, version.change) == (3, "Restored version 1.")
-    assert (orchestration.name, design(orchestration)) == ("One", [("Phase 1", ["orders"])])
-    with pytest.raises(InvalidOrchestration) as error:
-        service.restore_version(orchestration, 9, user=None)
-    assert error.value.fields == {"version": "This orchestration has no version 9."}
-
-
-def test_restoring_a_version_whose_configuration_is_gone(
-    configurations: list[Configuration],
-) -> None:
-    orchestration = make_orchestration([[configurations[0]]])
-    save(orchestration, phases=[])
-    configurations[0].delete()
-    with pytest.raises(InvalidOrchestration) as error:
-        service.restore_version(orchestration, 1, user=None)
-    assert error.value.fields == {
-        "phases.0.tasks.0.configuration": "This configuration does not exist."
-    }
-
-
-def test_copying(configurations: list[Configuration]) -> None:
-    orchestration = make_orchestration([configurations], name="Daily", description="Text")
-    user = make_user()
-    copy = service.copy_orchestration(orchestration, user=user)
-    assert (copy.name, copy.description, copy.created_by) == ("Copy of Daily", "Text", user)
-    assert design(copy) == design(orchestration)
-    assert copy.versions.get().change == "Copied from “Daily”, version 1."
-    assert service.copy_orchestration(orchestration, user=user, name="Mine").name == "Mine"
-
-
 def test_switching_rests_and_wakes_the_schedules() -> None:
     orchestration = make_orchestration()
     schedule = create_schedule(orchestration, cron="0 5 * * *", timezone="UTC", user=None)

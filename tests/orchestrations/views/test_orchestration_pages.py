@@ -236,37 +236,6 @@ def test_details_that_somebody_saved_meanwhile_are_not_overwritten(editor: Clien
     assert editor.post(path, {"name": "Mine"}).status_code == 422  # without a version at all
 
 
-def test_it_copies_an_orchestration(editor: Client) -> None:
-    orchestration = make_orchestration([[make_configuration("ex-http")]], name="Nightly")
-    answer = editor.post(reverse("orchestration-copy", args=[orchestration.pk]))
-    copy = Orchestration.objects.exclude(pk=orchestration.pk).get()
-    assert (answer["Location"], copy.name) == (copy.get_absolute_url(), "Copy of Nightly")
-
-
-def test_versions_are_compared_and_restored(editor: Client) -> None:
-    first = make_configuration("ex-http", name="First")
-    orchestration = make_orchestration([[first]], name="Old")
-    save_orchestration(orchestration, user=None, expected_version=1, name="New", phases=[])
-    path = reverse("orchestration-versions", args=[orchestration.pk])
-    html = editor.get(path).content.decode()
-    kinds = r'<li class="difference is-(\w+)">.*?<strong>([^<]+)'
-    assert re.findall(kinds, html, re.DOTALL) == [
-        ("changed", "Name"),
-        ("removed", "Phase 1"),
-        ("removed", "First"),
-    ]
-    assert "Old → is now New" in text_of(editor.get(path))
-    assert "There are versions 1 to 2." in text_of(editor.get(path, {"from": "1", "to": "9"}))
-    answer = editor.post(reverse("orchestration-restore", args=[orchestration.pk, 1]))
-    orchestration.refresh_from_db()
-    assert answer["Location"] == orchestration.get_absolute_url()
-    assert (orchestration.name, orchestration.version) == ("Old", 3)
-    missing = editor.post(
-        reverse("orchestration-restore", args=[orchestration.pk, 99]), follow=True
-    )
-    assert "has no version 99" in text_of(missing)
-
-
 def test_long_and_odd_names_are_shown_as_text(viewer: Client) -> None:
     name = "<script>alert(1)</script> " + "Žluťoučký" * 19
     orchestration = make_orchestration(
