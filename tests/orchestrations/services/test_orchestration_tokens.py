@@ -15,11 +15,11 @@ from orchestrations.services.orchestration_tokens import (
     refresh_token,
 )
 from orchestrations.services.orchestrations import (
-    copy_orchestration,
     move_to_trash,
     purge,
     restore_from_trash,
 )
+from orchestrations.services.restoring import copy_orchestration
 from tests.builders import make_orchestration, make_user
 
 pytestmark = pytest.mark.django_db
