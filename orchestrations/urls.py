@@ -14,6 +14,7 @@ from orchestrations.views import (
     orchestration_list,
     orchestrations,
     run_list,
+    run_log,
     run_page,
     running,
     runs,
@@ -71,7 +72,9 @@ urlpatterns: list[URLPattern] = [
     path("runs/", run_list.index, name="runs"),
     path("runs/search/", run_list.suggestions, name="runs-search"),
     path("runs/<int:pk>/", run_page.detail, name="run"),
-    path("runs/<int:pk>/events/", run_page.events, name="run-events"),
+    path("runs/<int:pk>/log/", run_log.log, name="run-log"),
+    path("runs/<int:pk>/log/download/", run_log.download, name="run-log-download"),
+    path("runs/<int:pk>/tasks/<int:task>/attempts/", run_page.attempts, name="task-attempts"),
     path("runs/<int:pk>/retry/", running.retry, name="run-retry"),
     path("runs/<int:pk>/terminate/", running.terminate, name="run-terminate"),
     path(

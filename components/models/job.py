@@ -121,6 +121,11 @@ class JobLog(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["job", "seq"], name="one_log_line_per_number")
         ]
+        # a run reads the lines of all its jobs in order of time, or only those that matter
+        indexes = [
+            models.Index(fields=["at"], name="job_log_at"),
+            models.Index(fields=["level", "at"], name="job_log_level"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.seq} {self.message[:80]}"

@@ -23,6 +23,12 @@ def duration(item: Run | TaskRun | Any) -> str:
 
 
 @register.filter
+def seconds(length: float) -> str:
+    """Say a number of seconds."""
+    return durations.humanize(length)
+
+
+@register.filter
 def in_words(schedule: Schedule) -> str:
     """Say when a schedule fires."""
     return words(schedule)

@@ -35,3 +35,15 @@ document.addEventListener("refresh", () => {
     window.htmx.ajax("GET", poll.getAttribute("hx-get"), { source: poll, target: poll.getAttribute("hx-target"), swap: "outerHTML" });
   }
 });
+
+// The server draws the phases of a run as this page has them: open or shut.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.target?.id !== "run-live") return;
+  const { parameters, elt } = event.detail;
+  const own = elt.closest?.("details[data-phase]"); // a link inside says itself what it opens
+  for (const [name, wanted] of [["open", true], ["shut", false]]) {
+    const phases = [...event.detail.target.querySelectorAll("details[data-phase]")];
+    const numbers = phases.filter((phase) => phase !== own && phase.open === wanted).map((phase) => phase.dataset.phase);
+    if (numbers.length) parameters[name] = numbers;
+  }
+});

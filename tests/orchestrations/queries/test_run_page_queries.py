@@ -122,19 +122,6 @@ def test_a_run_shows_its_retries() -> None:
     assert detail.retries == [again]
 
 
-def test_events_are_read_on_from_the_last(control: Control) -> None:
-    [a] = make(1)
-    run = make_run(make_orchestration([[a]]))
-    control.advance(run)
-    events = queries.run_events(run)
-    assert [(e.new_status, e.task_run and e.task_run.name) for e in events] == [
-        ("processing", None),
-        ("waiting", "a"),
-    ]
-    assert queries.run_events(run, after=events[0].pk) == events[1:]
-    assert queries.run_events(run, limit=1) == events[:1]
-
-
 def test_the_task_of_a_job(control: Control) -> None:
     [a] = make(1)
     run = make_run(make_orchestration([[a]]))

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from components.models import Configuration
-from orchestrations.models import Orchestration, Run
+from orchestrations.models import Orchestration, Run, TaskRun
 from tests.builders import make_configuration, make_orchestration, make_run, make_user
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +25,9 @@ def pages() -> dict[str, tuple[str, str, int]]:
     configuration = make_configuration("ex-http", name="Orders")
     orchestration = make_orchestration([[configuration]])
     run = make_run(orchestration)
+    task = TaskRun.objects.create(
+        run=run, key="t1", phase=0, phase_key="p1", phase_name="Phase 1", position=0, name="Orders"
+    )
     thrown = make_orchestration([], name="Thrown")
     Orchestration.objects.filter(pk=thrown.pk).update(deleted_at=run.created_at)
     pk = orchestration.pk
@@ -57,7 +60,13 @@ def pages() -> dict[str, tuple[str, str, int]]:
         "runs": ("get", at("runs"), VIEW),
         "runs-search": ("get", at("runs-search"), VIEW),
         "run": ("get", at("run", run.pk), VIEW),
-        "events": ("get", at("run-events", run.pk), VIEW),
+        "run log": ("get", at("run-log", run.pk), VIEW),
+        "run log file": ("get", at("run-log-download", run.pk), VIEW),
+        "attempts": ("get", at("task-attempts", run.pk, task.pk), VIEW),
+        "retry": ("get", at("run-retry", run.pk), OPERATE),
+        "retry (post)": ("post", at("run-retry", run.pk), OPERATE),
+        "terminate task": ("get", at("task-terminate", run.pk, task.pk), OPERATE),
+        "terminate task (post)": ("post", at("task-terminate", run.pk, task.pk), OPERATE),
         "terminate": ("get", at("run-terminate", run.pk), OPERATE),
         "terminate (post)": ("post", at("run-terminate", run.pk), OPERATE),
         "usage": ("get", at("configuration-usage", configuration.pk), VIEW),
@@ -97,7 +106,13 @@ NAMES = (
     "runs",
     "runs-search",
     "run",
-    "events",
+    "run log",
+    "run log file",
+    "attempts",
+    "retry",
+    "retry (post)",
+    "terminate task",
+    "terminate task (post)",
     "terminate",
     "terminate (post)",
     "usage",
@@ -186,7 +201,11 @@ def test_it_changes_nothing_by_get(name: str) -> None:
         "/orchestrations/99999999999999999999999999/",
         "/runs/999999/",
         "/runs/99999999999999999999999999/",
-        "/runs/999999/events/",
+        "/runs/999999/log/",
+        "/runs/999999/log/download/",
+        "/runs/999999/retry/",
+        "/runs/999999/tasks/1/attempts/",
+        "/runs/999999/tasks/1/terminate/",
         "/runs/999999/terminate/",
         "/configurations/999999/orchestrations/",
         "/jobs/999999/run/",
