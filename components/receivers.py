@@ -17,6 +17,7 @@ from components.services import audit
 from components.services.audit import Side, Subject, Watched, watch, watch_members
 from components.services.catalogue import sync_components
 from components.services.roles import sync_roles
+from orchestrator_site.lib.actor import recognise
 
 NAME_LENGTH = 150  # of a user; what is typed at the door may be longer
 IN_TRASH = frozenset({"deleted_at"})
@@ -120,7 +121,8 @@ def record_restored_table(instance: TableVersion, *, created: bool, **_: Any) ->
 
 
 def record_login(user: AbstractUser, **_: Any) -> None:
-    """Record that somebody logged in."""
+    """Record that somebody logged in, who is at work from here on."""
+    recognise(user)
     audit.record(AuditAction.LOGGED_IN, _person(user))
 
 

@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "orchestrator_site.lib.timezone.ViewerTimezoneMiddleware",
+    "orchestrator_site.lib.rate_limit.RateLimitMiddleware",
     "orchestrator_site.lib.errors.ErrorReferenceMiddleware",
 ]
 ROOT_URLCONF = "orchestrator_site.urls"

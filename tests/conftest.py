@@ -21,6 +21,14 @@ SERVICES = {
 REQUIRE_ALL = os.environ.get("ORCHESTRATOR_TEST_REQUIRE_ALL") == "1"
 
 
+@pytest.fixture(autouse=True)
+def no_calls_counted() -> None:
+    """Let each test begin with the whole number of calls, whatever the one before it made."""
+    from components.services.rate_limits import limiter  # noqa: PLC0415  # needs the settings
+
+    limiter.forget()
+
+
 @functools.cache
 def lacking(marker: str) -> str:
     """Return what this machine lacks for a marker, or nothing."""

@@ -25,10 +25,12 @@ from components.exceptions import (
     StorageError,
 )
 from components.models import ApiToken
+from components.services import rate_limits
 from components.services.idempotency import Answer, once
 from components.services.tokens import authenticate
 from orchestrator_site.lib import actor
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW
+from orchestrator_site.lib.rate_limit import Verdict
 from orchestrator_site.lib.search_fields import LONGEST, Fields, Search, understand
 
 M = TypeVar("M", bound=Model)
@@ -61,7 +63,21 @@ class ErrorOut(Schema):
     error: ErrorDetail
 
 
-ERRORS: dict[int, Any] = dict.fromkeys((401, 403, 404, 409, 422), ErrorOut)
+ERRORS: dict[int, Any] = dict.fromkeys((401, 403, 404, 409, 422, 429), ErrorOut)
+
+
+class TooManyCalls(Exception):
+    """Too many calls; try again in {} seconds."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__((type(self).__doc__ or "").format(verdict.retry_after))
+
+
+def count(request: HttpRequest, verdict: Verdict) -> None:
+    """Leave the verdict for the headers of the answer; raises TooManyCalls where it is a no."""
+    request.rate_limit = verdict  # type: ignore[attr-defined]  # for RateLimitMiddleware
+    if not verdict.is_allowed:
+        raise TooManyCalls(verdict)
 
 
 class TokenAuth(HttpBearer):
@@ -77,9 +93,12 @@ class TokenAuth(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         """Return the user of a good token; raises PermissionDenied where it may not do this."""
-        found = authenticate(token, address=actor.current().address)
+        address = actor.current().address
+        found = authenticate(token, address=address)
         if found is None:
+            count(request, rate_limits.stranger(address))
             return None
+        count(request, rate_limits.call(found.digest))
         request.user = found.user
         actor.recognise(found.user, token=found.name)
         self._check_scope(request, found)
@@ -107,7 +126,10 @@ class BrowserAuth(SessionAuth):
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:  # noqa: ARG002  # ninja's signature
         """Return the user of the session; raises PermissionDenied where they may not do this."""
         user = request.user
-        return allowed(user, self.permission) if isinstance(user, User) else None
+        if not isinstance(user, User):
+            return None
+        count(request, rate_limits.call(f"user {user.pk}"))
+        return allowed(user, self.permission)
 
 
 def allowed(user: User, permission: str) -> User:
@@ -226,6 +248,7 @@ def install(api: NinjaAPI, kinds: Iterable[tuple[type[Exception], int]] = ()) ->
         api.add_exception_handler(kind, _answering(api, status))
     api.add_exception_handler(AuthenticationError, _unauthorized(api))
     api.add_exception_handler(PermissionDenied, _answering(api, 403))
+    api.add_exception_handler(TooManyCalls, _answering(api, 429))
     api.add_exception_handler(HttpError, _http_error(api))
     api.add_exception_handler(Http404, _not_found(api))
     api.add_exception_handler(ValidationError, _validation_error(api))
