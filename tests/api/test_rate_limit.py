@@ -13,7 +13,7 @@ from tests.builders import make_user
 pytestmark = pytest.mark.django_db
 
 
-def get(client: Client, text: str, **extra: str) -> Any:
+def get(client: Client, text: str, **extra: Any) -> Any:
     return client.get("/api/v1/jobs", headers={"authorization": f"Bearer {text}"}, **extra)
 
 

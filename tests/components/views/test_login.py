@@ -13,7 +13,7 @@ from tests.builders import PASSWORD, make_user
 pytestmark = pytest.mark.django_db
 
 
-def log_in(client: Client, name: str, password: str, **extra: str) -> Any:
+def log_in(client: Client, name: str, password: str, **extra: Any) -> Any:
     return client.post(reverse("login"), {"username": name, "password": password}, **extra)
 
 
