@@ -9,6 +9,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
 from components.models import Component
+from components.services.job_transitions import ring_component
 
 if TYPE_CHECKING:  # generic for the type checker only
     Base = admin.ModelAdmin[Component]
@@ -37,6 +38,14 @@ class ComponentAdmin(Base):
     @admin.display(description="Configurations", ordering="configuration_count")
     def configuration_count(self, component: Any) -> int:
         return int(component.configuration_count)
+
+    def save_model(
+        self, request: HttpRequest, obj: Component, form: Any, change: bool
+    ) -> None:  # Django's signature
+        """Save it; jobs that its limit kept waiting begin at once where it is a higher one now."""
+        super().save_model(request, obj, form, change)
+        if "max_parallel" in form.changed_data:
+            ring_component(obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Components are installed with the code."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.urls import reverse
 
@@ -54,7 +55,10 @@ class Component(models.Model):
         null=True, blank=True, help_text="MB; empty means the installation's limit."
     )
     max_parallel = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Jobs at once; empty means no limit of its own."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Jobs at once; empty means no limit of its own.",
     )
 
     class Meta:

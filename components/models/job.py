@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
-from components.enums import ACTIVE_JOB, ErrorType, JobOrigin, JobStatus, LogLevel
+from components.enums import ACTIVE_JOB, UNFINISHED_JOB, ErrorType, JobOrigin, JobStatus, LogLevel
 from components.models.component import Component, Configuration
 
 
@@ -72,6 +72,11 @@ class Job(models.Model):
             models.Index(fields=["configuration", "-id"], name="job_configuration"),
             models.Index(fields=["status", "-id"], name="job_status"),
             models.Index(fields=["component", "-id"], name="job_component"),
+            models.Index(
+                fields=["configuration", "id"],
+                condition=Q(status__in=UNFINISHED_JOB),
+                name="job_unfinished",
+            ),
         ]
 
     def __str__(self) -> str:

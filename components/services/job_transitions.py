@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from components import tasks
@@ -28,37 +28,15 @@ from components.enums import (
     JobStatus,
 )
 from components.exceptions import NotAllowed, StaleToken
-from components.models import Job, JobEvent, JobLog
+from components.models import Component, Job, JobEvent, JobLog
+from components.services import job_lines
+from components.services.job_lines import WAITS_FOR_PROJECT
 from components.signals import job_finished, job_started
 from orchestrator_site.lib.bell import ring
 
 LEASE = timedelta(seconds=30)
-# How the sentences begin that say which limit a job waits for.
-WAITS_FOR_PROJECT = "Waiting for a free place"
-WAITS_FOR_COMPONENT = "Waiting for another job of the component"
 CLAIM_LOCK = 7_215_401  # PostgreSQL's advisory lock that claims take, so that limits are exact
 ASK_ATTEMPTS = 5
-# What comes before a job (as `_ahead` says), how many run, how many of its component: by hand,
-# because it is asked for every job, and to build it anew took longer than to answer it.
-OBSTACLES = """
-    SELECT (
-        SELECT min(other.id) FROM components_job other
-        WHERE other.configuration_id = job.configuration_id AND (
-            other.status IN ('processing', 'terminating') OR (
-                other.id < job.id AND other.status IN ('created', 'waiting')
-                AND (other.not_before IS NULL OR other.not_before <= %(now)s)
-            )
-        )
-    ), (
-        SELECT count(*) FROM components_job other
-        WHERE other.status IN ('processing', 'terminating')
-    ), (
-        SELECT count(*) FROM components_job other
-        WHERE other.status IN ('processing', 'terminating')
-        AND other.component_id = job.component_id
-    )
-    FROM components_job job WHERE job.id = %(job)s
-"""
 
 
 @dataclass(frozen=True)
@@ -194,10 +172,16 @@ def declare_dead(job: Job, *, error: str) -> bool:
     return True
 
 
-def claimable(now: datetime) -> QuerySet[Job]:
-    """Return the queued jobs that nothing but a limit keeps from running, oldest first."""
-    due = Q(not_before=None) | Q(not_before__lte=now)
-    return Job.objects.filter(due, ~Exists(_ahead(now)), status__in=QUEUED_JOB).order_by("pk")
+def ring_component(component: Component) -> None:
+    """Wake the jobs that a changed limit of their component lets run, without waiting for an end.
+
+    A limit that was lowered needs no call: the next claim reads it.
+    """
+    limit = settings.JOB_LIMIT if component.max_parallel is None else component.max_parallel
+    busy = Job.objects.filter(component=component, status__in=ACTIVE_JOB).count()
+    line = job_lines.kept_by_component(component, timezone.now())
+    for pk in line.values_list("pk", flat=True)[: max(limit - busy, 0)]:
+        ring(tasks.run_job, pk)
 
 
 def _claim(job_id: int, worker: str) -> Claim | None:
@@ -210,8 +194,12 @@ def _claim(job_id: int, worker: str) -> Claim | None:
     )
     if job is None or _ended_early(job) or (job.not_before and job.not_before > now):
         return None
-    if obstacle := _obstacle(job, now):
+    if obstacle := job_lines.obstacle(job, now):
+        had_turn = job.waiting_for.startswith(WAITS_FOR_PROJECT)
         _wait(job, obstacle)
+        if had_turn and not obstacle.startswith(WAITS_FOR_PROJECT):
+            for pk in job_lines.next_for_project(now):  # what it was woken for is another's
+                ring(tasks.run_job, pk)
         return None
     return _take(job, worker, now)
 
@@ -239,34 +227,6 @@ def _ended_early(job: Job) -> bool:
     if job.configuration.deleted_at:
         return cancel(job, reason="The configuration was moved to the trash.")
     return False
-
-
-def _obstacle(job: Job, now: datetime) -> str:
-    """Return what keeps a job from running, as a sentence; empty means nothing."""
-    due = connection.ops.adapt_datetimefield_value(now)
-    with connection.cursor() as cursor:
-        cursor.execute(OBSTACLES, {"now": due, "job": job.pk})
-        ahead, running, same = cursor.fetchone() or (None, 0, 0)
-    if ahead:
-        return f"Waiting for job {ahead} of the same configuration"
-    if running >= settings.JOB_LIMIT:
-        return f"{WAITS_FOR_PROJECT}: {_are(running)} running, which is the limit"
-    limit = job.component.max_parallel
-    if limit is not None and same >= limit:
-        return f"{WAITS_FOR_COMPONENT}: {_are(same)} running, which is its limit"
-    return ""
-
-
-def _ahead(now: datetime) -> QuerySet[Job]:
-    """Return what comes before the outer job: older, unfinished, of its configuration.
-
-    A job whose time has not come yet stands in nobody's way.
-    """
-    due = Q(not_before=None) | Q(not_before__lte=now)
-    return Job.objects.filter(
-        Q(status__in=ACTIVE_JOB) | (Q(status__in=QUEUED_JOB) & due & Q(pk__lt=OuterRef("pk"))),
-        configuration=OuterRef("configuration"),
-    )
 
 
 def _wait(job: Job, reason: str) -> None:
@@ -337,21 +297,7 @@ def _record(job: Job, old: JobStatus, new: JobStatus, *, reason: str = "", actor
 
 
 def _announce_end(job: Job) -> None:
-    """Tell who listens, and wake the next of the configuration and the oldest kept by a limit."""
+    """Tell who listens, and wake whoever may begin now."""
     job_finished.send(sender=Job, job=job)
-    if not Job.objects.filter(status=JobStatus.WAITING).exists():
-        return  # as nearly always: the search below costs much more
-    project = Q(waiting_for__startswith=WAITS_FOR_PROJECT)
-    component = Q(waiting_for__startswith=WAITS_FOR_COMPONENT, component=job.component_id)
-    same = Q(configuration=job.configuration_id) if job.configuration_id else Q(pk=None)
-    heads = claimable(timezone.now()).filter(same | project | component, status=JobStatus.WAITING)
-    firsts: dict[str, int] = {}
-    for pk, configuration, reason in heads.values_list("pk", "configuration", "waiting_for")[:50]:
-        mine = configuration == job.configuration_id
-        firsts.setdefault("configuration" if mine else reason.split(":")[0], pk)
-    for pk in firsts.values():
+    for pk in job_lines.next_after(job, timezone.now()):
         ring(tasks.run_job, pk)
-
-
-def _are(count: int) -> str:
-    return "1 job is" if count == 1 else f"{count} jobs are"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from django.utils import timezone
 
 from components import tasks
 from components.enums import ACTIVE_JOB
-from components.models import Job
+from components.models import Component, Job
+from components.services import job_lines
 from components.services import job_transitions as transitions
 from components.services.job_specs import WORK_FOLDER
 from orchestrator_site.lib.bell import ring
@@ -42,12 +44,19 @@ def _end_dead(now: datetime) -> None:
 
 
 def _ring_again(now: datetime) -> None:
-    """Ring for the oldest jobs that may run, as many as there are free places."""
-    free = settings.JOB_LIMIT - Job.objects.filter(status__in=ACTIVE_JOB).count()
+    """Ring for the oldest jobs that may run, as many as there are free places.
+
+    Those of a component at its limit are left out, or they would stand in the way of all others.
+    """
+    busy = Counter(Job.objects.filter(status__in=ACTIVE_JOB).values_list("component", flat=True))
+    free = settings.JOB_LIMIT - busy.total()
     if free <= 0:
         return
+    limits = Component.objects.exclude(max_parallel=None).values_list("pk", "max_parallel")
+    full = [pk for pk, limit in limits if limit is not None and busy[pk] >= limit]
     with transaction.atomic():
-        unheard = transitions.claimable(now).exclude(rung_at__gt=now - UNHEARD)
+        unheard = job_lines.claimable(now).exclude(rung_at__gt=now - UNHEARD)
+        unheard = unheard.exclude(component__in=full)
         ids = list(unheard.values_list("pk", flat=True)[:free])
         Job.objects.filter(pk__in=ids).update(rung_at=now)
         for pk in ids:

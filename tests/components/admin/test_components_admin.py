@@ -4,10 +4,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from components.models import Component, Configuration, Job
+from components.services import job_transitions
 from components.services.configurations import create_configuration
-from tests.builders import make_user
+from components.services.jobs import create_job
+from tests.builders import make_component, make_configuration, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +50,23 @@ def test_limits_of_a_component_are_set_and_nothing_else(client: Client) -> None:
     assert (component.name, component.key, component.max_parallel) == ("Database", "ex-sql", 2)
     assert client.get("/admin/components/component/add/").status_code == 403
     assert client.post(where.replace("change", "delete")).status_code == 403
+
+
+@pytest.mark.usefixtures("staff")
+def test_a_higher_limit_counts_at_once_and_none_is_refused(
+    client: Client, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    component = make_component(max_parallel=1)
+    jobs = [create_job(make_configuration(component)) for _ in range(2)]
+    claims = [job_transitions.claim(job.pk, worker="w") for job in jobs]
+    assert claims[1] is None
+    where = reverse("admin:components_component_change", args=[component.pk])
+    refused = client.post(where, {"is_active": "on", "max_parallel": "0"}).content.decode()
+    assert "Ensure this value is greater than or equal to 1." in refused
+    assert Component.objects.get(pk=component.pk).max_parallel == 1
+    with django_capture_on_commit_callbacks() as callbacks:
+        client.post(where, {"is_active": "on", "max_parallel": "2"})
+    assert [callback.args[1] for callback in callbacks] == [(jobs[1].pk,)]  # type: ignore[attr-defined]  # a partial
 
 
 def test_a_rename_makes_a_version_and_secrets_are_not_shown(
