@@ -120,4 +120,5 @@ urlpatterns: list[URLPattern] = [
     path("bell/", bell.index, name="bell"),
     path("bell/count/", bell.count, name="bell-count"),
     path("bell/seen/", bell.seen, name="bell-seen"),
+    path("palette/", search.commands, name="palette"),
 ]

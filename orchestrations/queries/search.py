@@ -52,18 +52,20 @@ def search(text: str) -> Found:
         list(configurations.order_by("name", "pk")[:SHOWN]),
         list(list_orchestrations(" ".join(words))[:SHOWN]),
         list(tables[:SHOWN]),
-        _numbered_runs(wanted),
-        _numbered_jobs(wanted),
+        numbered_runs(wanted),
+        numbered_jobs(wanted),
     )
 
 
-def _numbered_runs(number: int) -> list[Run]:
+def numbered_runs(number: int) -> list[Run]:
+    """Return the run with a number, where there is one."""
     if not number or len(str(number)) > LONGEST_NUMBER:
         return []
     return list(Run.objects.filter(pk=number).select_related("orchestration"))
 
 
-def _numbered_jobs(number: int) -> list[Job]:
+def numbered_jobs(number: int) -> list[Job]:
+    """Return the job with a number, where there is one."""
     if not number or len(str(number)) > LONGEST_NUMBER:
         return []
     return list(Job.objects.filter(pk=number).select_related("component"))

@@ -111,8 +111,7 @@ document.addEventListener("keydown", (event) => {
   }
   const search = document.querySelector("[data-search]");
   const wanted = event.key === "/" && !isTyping(event.target) && !event.ctrlKey && !event.metaKey;
-  const combination = event.key === "k" && (event.ctrlKey || event.metaKey);
-  if (search && (wanted || combination) && !document.querySelector("dialog[open]")) {
+  if (search && wanted && !document.querySelector("dialog[open]")) {
     event.preventDefault();
     search.focus();
     search.select();
