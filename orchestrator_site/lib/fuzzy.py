@@ -64,7 +64,7 @@ def _length(known: str) -> float:
 
 @CharField.register_lookup
 @TextField.register_lookup
-class Letters(Lookup):  # type: ignore[type-arg]  # not generic when it runs
+class Letters(Lookup):
     """`name__letters="abc"`: the letters are in the column in this order, whatever their size."""
 
     lookup_name = "letters"
