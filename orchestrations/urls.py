@@ -90,9 +90,8 @@ urlpatterns: list[URLPattern] = [
     path("orchestrations/<int:pk>/token/", tokens.assigned_token, name="assigned-token"),
     path("orchestrations/<int:pk>/token/refresh/", tokens.token_refresh, name="token-refresh"),
     path("trash/", trash.index, name="trash"),
-    path("trash/empty/", trash.empty, name="trash-empty"),
-    path("trash/<str:kind>/<int:pk>/restore/", trash.restore, name="trash-restore"),
-    path("trash/<str:kind>/<int:pk>/purge/", trash.purge, name="trash-purge"),
+    path("trash/restore/", trash.restore, name="trash-restore"),
+    path("trash/purge/", trash.purge, name="trash-purge"),
     path("search/", search.index, name="search"),
     # Notifications, the messages they made, and the bell
     path("orchestrations/<int:pk>/notifications/", notifications.page, name="notifications"),

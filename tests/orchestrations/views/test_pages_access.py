@@ -71,10 +71,9 @@ def pages() -> dict[str, tuple[str, str, int]]:
         "terminate (post)": ("post", at("run-terminate", run.pk), OPERATE),
         "usage": ("get", at("configuration-usage", configuration.pk), VIEW),
         "trash": ("get", at("trash"), VIEW),
-        "empty trash": ("get", at("trash-empty"), EDIT),
-        "empty trash (post)": ("post", at("trash-empty"), EDIT),
-        "restore": ("post", at("trash-restore", "orchestration", thrown.pk), EDIT),
-        "purge": ("post", at("trash-purge", "orchestration", thrown.pk), EDIT),
+        "purge": ("get", at("trash-purge"), EDIT),
+        "purge (post)": ("post", at("trash-purge"), EDIT),
+        "restore": ("post", at("trash-restore"), EDIT),
         "search": ("get", at("search"), VIEW),
         "bulk": ("post", at("orchestrations-bulk"), OPERATE),
         "throw away": ("post", at("orchestration-trash", pk), EDIT),
@@ -117,10 +116,9 @@ NAMES = (
     "terminate (post)",
     "usage",
     "trash",
-    "empty trash",
-    "empty trash (post)",
-    "restore",
     "purge",
+    "purge (post)",
+    "restore",
     "search",
     "bulk",
     "throw away",
@@ -129,7 +127,6 @@ POST_ONLY = (
     "sample-load",
     "enabled",
     "restore",
-    "purge",
     "bulk",
     "throw away",
 )
@@ -215,14 +212,3 @@ def test_it_answers_404_for_what_is_not_there(path: str) -> None:
     client = Client()
     client.force_login(make_user(role="Editor"))
     assert client.get(path).status_code == 404
-
-
-@pytest.mark.parametrize("kind", ["configuration", "orchestration", "table"])
-@pytest.mark.parametrize("action", ["restore", "purge"])
-def test_the_trash_knows_only_what_lies_in_it(kind: str, action: str) -> None:
-    configuration = make_configuration("ex-http")
-    client = Client()
-    client.force_login(make_user(role="Editor"))
-    path = reverse(f"trash-{action}", args=[kind, configuration.pk])
-    assert client.post(path).status_code == 404
-    assert Configuration.objects.count() == 1
