@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from components.views import (
+    audit,
     components,
     configuration_actions,
     configurations,
@@ -66,6 +67,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("jobs/<int:pk>/log/", jobs.job_log, name="job-log"),
     path("jobs/<int:pk>/log/download/", jobs.job_log_download, name="job-log-download"),
     path("jobs/<int:pk>/terminate/", jobs.job_terminate, name="job-terminate"),
+    path("audit/", audit.audit, name="audit"),
+    path("audit/export/", audit.audit_export, name="audit-export"),
+    path("audit/<str:word>/<int:pk>/", audit.audit_object, name="audit-object"),
     path("storage/", storage.storage, name="storage"),
     path("storage/upload/", storage_changes.table_new, name="table-new"),
     path("storage/buckets/<str:key>/", storage.bucket, name="bucket"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.decorators import login_required
 from ninja import NinjaAPI, Swagger
 
-from components.api import components, configurations, jobs, storage
+from components.api import audit, components, configurations, jobs, storage
 from components.api.base import install
 from orchestrations.api import (
     notifications,
@@ -42,6 +42,7 @@ install(
     ],
 )
 PARTS = (
+    audit,
     components,
     configurations,
     jobs,

@@ -29,13 +29,18 @@ from components.services import rate_limits
 from components.services.idempotency import Answer, once
 from components.services.tokens import authenticate
 from orchestrator_site.lib import actor
-from orchestrator_site.lib.access import EDIT, OPERATE, VIEW
+from orchestrator_site.lib.access import AUDIT, EDIT, OPERATE, VIEW
 from orchestrator_site.lib.rate_limit import Verdict
 from orchestrator_site.lib.search_fields import LONGEST, Fields, Search, understand
 
 M = TypeVar("M", bound=Model)
 Trigger = Callable[[ApiToken, int], bool]
-SCOPE_OF = {VIEW: TokenScope.READ, OPERATE: TokenScope.RUN, EDIT: TokenScope.WRITE}
+SCOPE_OF = {
+    VIEW: TokenScope.READ,
+    AUDIT: TokenScope.READ,
+    OPERATE: TokenScope.RUN,
+    EDIT: TokenScope.WRITE,
+}
 CODES = {
     400: "bad_request",
     401: "unauthorized",

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from django.apps import apps
 from django.db.models import Field, ForeignKey, JSONField, Model
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 
@@ -30,6 +31,7 @@ BEFORE = "_audit_before"
 
 Changes = dict[str, tuple[Any, Any]]  # by place: the raw value before and after, or NOTHING
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
+_labels: dict[str, str] = {}  # the models that are watched, by their words
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def silence() -> Iterator[None]:
 
 def watch(label: str, watched: Watched) -> None:
     """Record from now on each change of a model, named as `app.Model`."""
+    _labels[watched.word] = label
     for signal, receiver in (
         (pre_save, _remember),
         (post_save, _record_saved),
@@ -129,6 +132,17 @@ def watch_members(through: type[Model], sides: Mapping[type[Model], Side]) -> No
         weak=False,
         dispatch_uid=f"audit {through._meta.label}",  # noqa: SLF001
     )
+
+
+def models_with_pages() -> dict[str, type[Model]]:
+    """Return the watched models whose rows have an address, by their words."""
+    models = {word: apps.get_model(label) for word, label in _labels.items()}
+    return {word: model for word, model in models.items() if hasattr(model, "get_absolute_url")}
+
+
+def word_of(label: str) -> str:
+    """Return what entries call the rows of a model, named as `app.Model`; empty for others."""
+    return next((word for word, each in _labels.items() if each == label), "")
 
 
 def record(action: AuditAction, subject: Subject, changes: Changes | None = None) -> None:

@@ -20,6 +20,7 @@ API = "/api/v1/"
 VIEW = "components.view_project"
 OPERATE = "components.operate_project"
 EDIT = "components.edit_project"
+AUDIT = "components.view_auditentry"  # the whole record of changes: for administrators
 
 # Each role has the permissions of the ones before it.
 ROLES = {"Viewer": (VIEW,), "Operator": (VIEW, OPERATE), "Editor": (VIEW, OPERATE, EDIT)}

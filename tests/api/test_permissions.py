@@ -21,6 +21,8 @@ TRIGGER_MAY = {
     ("GET", "/runs/{pk}"): 200,
     ("POST", "/runs/{pk}/terminate"): 202,
 }
+# Calls for administrators alone, with the scope that they need.
+ADMIN_CALLS = {("GET", "/audit"): READ}
 CALLS = {
     ("GET", "/components"): READ,
     ("GET", "/configurations"): READ,
@@ -93,10 +95,10 @@ def call(client: Client, method: str, path: str, **headers: str) -> int:
 
 
 def test_the_table_holds_every_call() -> None:
-    assert documented() == set(CALLS)
+    assert documented() == {*CALLS, *ADMIN_CALLS}
 
 
-@pytest.mark.parametrize(("method", "path"), CALLS)
+@pytest.mark.parametrize(("method", "path"), [*CALLS, *ADMIN_CALLS])
 def test_a_call_without_a_token_is_401(client: Client, method: str, path: str) -> None:
     assert call(client, method, path) == 401
     assert call(client, method, path, authorization="Bearer orc_wrong") == 401
@@ -124,7 +126,15 @@ def test_a_scope_that_is_too_small_is_403_and_enough_passes(
         assert status != 401
 
 
-@pytest.mark.parametrize(("method", "path"), CALLS)
+@pytest.mark.parametrize(("method", "path"), ADMIN_CALLS)
+def test_a_call_for_administrators(client: Client, method: str, path: str) -> None:
+    for role in (None, *ROLE_OF.values(), "Admin"):
+        _, text = create_token(make_user(role=role), name="t", scope=ADMIN_CALLS[method, path])
+        status = call(client, method, path, authorization=f"Bearer {text}")
+        assert (role, status == 403) == (role, role != "Admin")
+
+
+@pytest.mark.parametrize(("method", "path"), [*CALLS, *ADMIN_CALLS])
 def test_a_trigger_token_may_four_calls_of_its_orchestration(
     client: Client, method: str, path: str
 ) -> None:
