@@ -18,6 +18,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from pytest_django import Settings
 
+from tests.e2e.installation import free_port
+
 
 class MailServer:
     """Takes mail; `answers` maps an address to what is said to it instead of OK."""
@@ -25,11 +27,8 @@ class MailServer:
     def __init__(self) -> None:
         self.received: list[EmailMessage] = []
         self.answers: dict[str, str] = {}
-        self.controller = Controller(self, hostname="127.0.0.1", port=0)
-
-    @property
-    def port(self) -> int:
-        return int(self.controller.server.sockets[0].getsockname()[1])  # type: ignore[union-attr]
+        self.port = free_port()
+        self.controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=30)
 
     async def handle_RCPT(  # noqa: N802  # named by aiosmtpd
         self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
@@ -49,7 +48,6 @@ class MailServer:
 @pytest.fixture
 def mails(settings: Settings) -> Iterator[MailServer]:
     server = MailServer()
-    server.controller._trigger_server = lambda: None  # type: ignore[method-assign]  # noqa: SLF001  # it asks port 0
     server.controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port

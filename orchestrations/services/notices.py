@@ -43,6 +43,7 @@ EVENT_OF = {
     RunStatus.SUCCESS: E.SUCCESS,
 }
 FAILED = (TaskStatus.ERROR, TaskStatus.WARNING)
+STOPPED = (TaskStatus.TERMINATED, TaskStatus.CANCELLED)
 KEEP_TRYING = timedelta(hours=24)
 MOST_FAILED = 1000
 ONE_SWEEP = 1000
@@ -144,7 +145,7 @@ def _tasks_that_failed(run: Run) -> list[TaskRun]:
 
 def _was_stopped(run: Run) -> bool:
     """Tell whether no task failed but a person stopped one: that is no failure."""
-    return run.task_runs.filter(status=TaskStatus.TERMINATED).exists()
+    return run.task_runs.filter(status__in=STOPPED).exists()
 
 
 def _watched(now: datetime) -> QuerySet[Run]:

@@ -6,12 +6,13 @@ import json
 import logging
 import smtplib
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, get_connection
 
 from orchestrations.enums import Channel, NotificationEvent
 from orchestrations.services.messages import Payload, write_json, write_mail
@@ -129,10 +130,14 @@ def _mail(parcel: Parcel, address: str) -> Outcome:
         },
     )
     message.attach_alternative(mail.html, "text/html")
+    connection = get_connection()
     try:
-        message.send()
+        connection.send_messages([message])
     except (smtplib.SMTPException, OSError) as error:
         return _mail_failure(error)
+    finally:  # what goes wrong while saying good-bye changes nothing of the message
+        with suppress(smtplib.SMTPException, OSError):
+            connection.close()
     return Outcome(is_sent=True, answer="Accepted by the mail server.")
 
 
