@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import trigger_client_event
 
 from orchestrations.enums import Channel, DeliveryStatus, NotificationEvent
-from orchestrations.exceptions import NotAllowed, OrchestrationsError
+from orchestrations.exceptions import InvalidNotifications, NotAllowed
 from orchestrations.forms.notifications import NotificationsForm
 from orchestrations.models import Delivery, Notification, Orchestration, Run
 from orchestrations.queries.notifications import (
@@ -93,8 +93,9 @@ def channel(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     wanted = request.POST.get("channel", "")
     try:
         notifications.set_channel(notification, wanted, user=person(request))
-    except OrchestrationsError as error:
-        return _recipients(request, notification, str(error), level="error")
+    except InvalidNotifications as error:
+        why = next(iter(error.fields.values()), str(error))
+        return _recipients(request, notification, why, level="error")
     said = f"{notification.recipient} now gets the format of {Channel(wanted).label}."
     return _recipients(request, notification, said)
 
