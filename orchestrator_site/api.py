@@ -10,6 +10,7 @@ from components.api.base import install
 from orchestrations.api import (
     notifications,
     orchestrations,
+    run_logs,
     runs,
     schedules,
     tokens,
@@ -48,6 +49,7 @@ PARTS = (
     jobs,
     storage,
     orchestrations,
+    run_logs,
     runs,
     schedules,
     triggers,

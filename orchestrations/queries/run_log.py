@@ -24,7 +24,7 @@ SETTLED = timedelta(seconds=2)
 # Of fewer lines all are sorted; of more, they are read along the index by time, which other jobs'
 # lines of the same hours are in too.
 SORTED = 20_000
-CURSOR = re.compile(r"(\d{1,17})([el])(\d{1,18})")
+CURSOR = re.compile(r"(\d{1,16})([el])(\d{1,18})")
 M = TypeVar("M", RunEvent, JobLog)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LEVELS = {
@@ -52,10 +52,7 @@ class Cursor(NamedTuple):
         found = CURSOR.fullmatch(text or "")
         if found is None:
             return None
-        try:
-            return cls(EPOCH + timedelta(microseconds=int(found[1])), found[2], int(found[3]))
-        except OverflowError:
-            return None
+        return cls(EPOCH + timedelta(microseconds=int(found[1])), found[2], int(found[3]))
 
 
 @dataclass(frozen=True)

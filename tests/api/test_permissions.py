@@ -52,6 +52,7 @@ CALLS = {
     ("POST", "/orchestrations/{pk}/runs"): RUN,
     ("GET", "/runs"): READ,
     ("GET", "/runs/{pk}"): READ,
+    ("GET", "/runs/{pk}/log"): READ,
     ("POST", "/orchestrations/{pk}/token"): WRITE,
     ("POST", "/runs/{pk}/retry"): RUN,
     ("POST", "/runs/{pk}/terminate"): RUN,

@@ -91,3 +91,40 @@ def test_one_task_is_terminated(api: Api, control: Control) -> None:
     status, body = api("POST", f"/runs/{run.pk}/tasks/t1/terminate")
     assert (status, body["error"]["message"]) == (409, "“a” has already ended.")
     assert api("POST", f"/runs/{run.pk}/tasks/t9/terminate")[0] == 404
+
+
+def test_the_log_of_a_run_is_read_page_by_page(api: Api, control: Control) -> None:
+    run = failed_run(control)
+    status, first = api("GET", f"/runs/{run.pk}/log?limit=3")
+    assert status == 200
+    status, rest = api("GET", f"/runs/{run.pk}/log?after={first['next']}")
+    said = [(row["task"], row["message"]) for row in first["items"] + rest["items"]]
+    names = list(run.task_runs.values_list("name", flat=True))
+    assert said == [
+        (None, "Processing"),
+        (names[0], "Waiting"),
+        (names[0], "Processing"),
+        (names[0], "Success"),
+        (names[1], "Waiting"),
+        (names[1], "Processing"),
+        (names[1], "Error: Oh."),
+        (names[2], f"Skipped: “{names[1]}” failed before it."),
+        (None, f"Error: “{names[1]}” failed: Oh."),
+    ]
+    again = api("GET", f"/runs/{run.pk}/log?after={rest['next']}")
+    assert again == (200, {"items": [], "next": rest["next"]})
+
+
+def test_the_log_of_a_run_is_filtered(api: Api, control: Control) -> None:
+    run = failed_run(control)
+
+    def messages(query: str) -> list[str]:
+        _, body = api("GET", f"/runs/{run.pk}/log?{query}")
+        return [row["message"] for row in body["items"]]
+
+    assert messages("task=t1") == ["Waiting", "Processing", "Success"]
+    assert messages("task=t2&level=error") == ["Error: Oh."]
+    assert messages("task=t1&text=succ") == ["Success"]
+    assert api("GET", f"/runs/{run.pk}/log?task=t9")[0] == 404
+    status, body = api("GET", f"/runs/{run.pk}/log?after=nonsense")
+    assert (status, body["error"]["message"]) == (422, "“after” is not the `next` of an answer.")
