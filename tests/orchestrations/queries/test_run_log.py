@@ -105,7 +105,8 @@ def test_every_entry_is_on_one_page_both_ways(
         if not page.more:
             break
     assert forward == everything
-    backward, before = [], None
+    backward: list[run_log.Entry] = []
+    before = None
     for _ in itertools.count():
         page = log_tail(run, before=before, limit=limit)
         backward = page.entries + backward
