@@ -118,7 +118,7 @@ def make_rows(
     if not with_jobs:
         return run
     component = configurations[0].component_id
-    jobs = Job.objects.bulk_create(
+    jobs: Any = Job.objects.bulk_create(
         Job(
             component_id=component,
             configuration_id=row.configuration_id,
@@ -151,7 +151,8 @@ def write_log(run: Any, begin: Any, lines: int) -> None:
     """Give each job of a run its lines, spread over its time."""
     from components.models import Job, JobLog
 
-    for job in Job.objects.filter(attempt__task_run__run=run):
+    jobs: Any = Job.objects.filter(attempt__task_run__run=run)
+    for job in jobs:
         JobLog.objects.bulk_create(
             JobLog(
                 job=job,
