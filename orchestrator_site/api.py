@@ -14,7 +14,9 @@ from orchestrations.api import (
     runs,
     schedules,
     tokens,
+    trash,
     triggers,
+    versions,
 )
 from orchestrations.exceptions import (
     EditConflict,
@@ -55,6 +57,8 @@ PARTS = (
     triggers,
     notifications,
     tokens,
+    versions,
+    trash,
 )
 for part in PARTS:
     api.add_router("", part.router)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from django.db.models import Count, Exists, F, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
 
 from components.models import Configuration, ConfigurationVersion, Job
 from orchestrations.enums import UNFINISHED_RUN
@@ -28,6 +28,7 @@ from orchestrations.queries.design_words import quoted
 
 TrashKind = Literal["configuration", "orchestration"]
 TrashKey = tuple[TrashKind, int]
+TrashPlace = tuple[datetime, str, int]  # where a page ended: thrown away at, kind, id
 KINDS: dict[TrashKind, type[Configuration | Orchestration]] = {
     "orchestration": Orchestration,
     "configuration": Configuration,
@@ -59,21 +60,30 @@ class TrashRow:
         return f"{self.kind}:{self.pk}"
 
 
-def in_trash(text: str = "", kind: str = "") -> QuerySet[Any, dict[str, Any]]:
+def in_trash(
+    text: str = "", kind: str = "", *, after: TrashPlace | None = None
+) -> QuerySet[Any, dict[str, Any]]:
     """Return `kind`, `pk` and `deleted_at` of what lies there, the last thrown away first."""
     found = [
-        _named(model.objects.exclude(deleted_at=None), text)
+        _after(_named(model.objects.exclude(deleted_at=None), text), name, after)
         .order_by()
         .annotate(kind=Value(name))
         .values("kind", "pk", "deleted_at")
         for name, model in KINDS.items()
         if kind in ("", name)
     ]
-    first, *others = found or [
-        Orchestration.objects.none().annotate(kind=Value("")).values("kind", "pk", "deleted_at")
-    ]
+    first, *others = found
     union = first.union(*others, all=True) if others else first
     return cast("QuerySet[Any, dict[str, Any]]", union.order_by("-deleted_at", "kind", "-pk"))
+
+
+def _after(rows: QuerySet[Any], kind: str, place: TrashPlace | None) -> QuerySet[Any]:
+    if place is None:
+        return rows
+    at, last_kind, last_pk = place
+    same = {"deleted_at": at} if kind > last_kind else {"deleted_at": at, "pk__lt": last_pk}
+    wanted = Q(deleted_at__lt=at)
+    return rows.filter(wanted if kind < last_kind else wanted | Q(**same))
 
 
 def trash_counts(text: str = "") -> dict[TrashKind, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from components.models import Configuration
@@ -10,7 +11,7 @@ from orchestrations.enums import Channel
 from orchestrations.models import Orchestration
 from orchestrations.models.orchestration import Definition, NotificationDesign
 from orchestrations.queries.differences import Names, Part, differences, target
-from orchestrator_site.lib.secrets import UnreadableSecret, Vault, site_keys
+from orchestrator_site.lib.secrets import UnreadableSecret, Vault, hide_tree, site_keys
 
 
 def compare(old: Definition, new: Definition) -> list[Part]:
@@ -41,6 +42,19 @@ def missing_targets(definition: Definition) -> list[str]:
         for task in phase["tasks"]
         if target(task) not in names.targets
     ]
+
+
+def shown_definition(definition: Definition) -> dict[str, Any]:
+    """Return a definition for programs to read: secrets and recipients' URLs are hidden."""
+    phases = [
+        {
+            **phase,
+            "tasks": [{**t, "parameters": hide_tree(t["parameters"])} for t in phase["tasks"]],
+        }
+        for phase in definition["phases"]
+    ]
+    notifications = [{**row, "address": _recipient(row)} for row in definition["notifications"]]
+    return {**definition, "phases": phases, "notifications": notifications}
 
 
 def _recipient(notification: NotificationDesign) -> str:

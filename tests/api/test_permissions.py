@@ -48,6 +48,14 @@ CALLS = {
     ("GET", "/orchestrations/{pk}"): READ,
     ("PUT", "/orchestrations/{pk}"): WRITE,
     ("DELETE", "/orchestrations/{pk}"): WRITE,
+    ("GET", "/orchestrations/{pk}/versions"): READ,
+    ("GET", "/orchestrations/{pk}/versions/compare"): READ,
+    ("GET", "/orchestrations/{pk}/versions/{number}"): READ,
+    ("POST", "/orchestrations/{pk}/restore"): WRITE,
+    ("POST", "/orchestrations/{pk}/copy"): WRITE,
+    ("GET", "/trash"): READ,
+    ("POST", "/trash/{kind}/{pk}/restore"): WRITE,
+    ("DELETE", "/trash/{kind}/{pk}"): WRITE,
     ("GET", "/orchestrations/{pk}/runs"): READ,
     ("POST", "/orchestrations/{pk}/runs"): RUN,
     ("GET", "/runs"): READ,
@@ -90,6 +98,7 @@ def documented() -> set[tuple[str, str]]:
 def call(client: Client, method: str, path: str, **headers: str) -> int:
     """Make the call for things that do not exist; return its status."""
     address = "/api/v1" + path.replace("{pk}", "999999").replace("{key}", "in.c-x.y")
+    address = address.replace("{number}", "1").replace("{kind}", "orchestration")
     return client.generic(
         method, address, b"{}", content_type="application/json", headers=headers
     ).status_code
