@@ -127,6 +127,8 @@ def watch_changes() -> None:
         "runs": "Runs kept",
         "days": "Days kept",
         "failed_days": "Days kept after a failure",
+        "delivery_days": "Days messages are kept",
+        "audit_days": "Days the audit is kept",
     }
     watch("orchestrations.Retention", Watched("retention", limits))
     for name, fields in BEAT.items():

@@ -68,3 +68,11 @@ def watch_runs() -> None:
     from orchestrations.services.notices import watch_runs as watch  # noqa: PLC0415  # leaf
 
     watch()
+
+
+@shared_task
+def apply_retention(goes_on: int = 0) -> None:
+    """Delete old history for some seconds, and ring again for the rest; safe to call twice."""
+    from orchestrations.services.retention import apply_retention as apply  # noqa: PLC0415  # leaf
+
+    apply(goes_on=bool(goes_on))

@@ -13,6 +13,7 @@ from orchestrations.views import (
     notifications,
     orchestration_list,
     orchestrations,
+    retention,
     run_list,
     run_log,
     run_page,
@@ -120,4 +121,5 @@ urlpatterns: list[URLPattern] = [
     path("bell/count/", bell.count, name="bell-count"),
     path("bell/seen/", bell.seen, name="bell-seen"),
     path("palette/", search.commands, name="palette"),
+    path("retention/", retention.page, name="retention"),
 ]

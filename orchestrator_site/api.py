@@ -10,6 +10,7 @@ from components.api.base import install
 from orchestrations.api import (
     notifications,
     orchestrations,
+    retention,
     run_logs,
     runs,
     schedules,
@@ -59,6 +60,7 @@ PARTS = (
     tokens,
     versions,
     trash,
+    retention,
 )
 for part in PARTS:
     api.add_router("", part.router)

@@ -6,9 +6,12 @@ import functools
 import os
 import shutil
 import socket
+from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+
+from orchestrator_site.lib.actor import SYSTEM, acting
 
 pytest_plugins = ["tests.control", "tests.receivers"]
 
@@ -27,6 +30,13 @@ def no_calls_counted() -> None:
     from components.services.rate_limits import limiter  # noqa: PLC0415  # needs the settings
 
     limiter.forget()
+
+
+@pytest.fixture(autouse=True)
+def nobody_at_work() -> Iterator[None]:
+    """Let each test begin without the person whom the one before it logged in."""
+    with acting(SYSTEM):
+        yield
 
 
 @functools.cache

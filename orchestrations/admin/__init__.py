@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from orchestrations.admin import access, notification, orchestration, run, schedule, trigger
+from orchestrations.admin import (
+    access,
+    notification,
+    orchestration,
+    retention,
+    run,
+    schedule,
+    trigger,
+)
 
-__all__ = ["access", "notification", "orchestration", "run", "schedule", "trigger"]
+__all__ = ["access", "notification", "orchestration", "retention", "run", "schedule", "trigger"]

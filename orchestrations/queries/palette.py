@@ -107,6 +107,7 @@ def _commands(user: User) -> Iterator[Item]:
         yield Item("Upload a table", reverse("table-new"), "upload", "Action", way="dialog")
     if user.is_staff:
         yield Item("Administration", reverse("admin:index"), "settings", "Page", key="p:admin")
+        yield Item("Retention", reverse("retention"), "archive", "Page", key="p:retention")
     for title, theme, icon in (
         ("Switch to the light theme", "light", "sun"),
         ("Switch to the dark theme", "dark", "moon"),

@@ -58,6 +58,7 @@ HOUSEKEEPING = (
     ("orchestrations.tasks.watch_runs", 60, IntervalSchedule.SECONDS),
     ("components.tasks.compact_tables", 1, IntervalSchedule.HOURS),
     ("components.tasks.sweep_storage", 1, IntervalSchedule.HOURS),
+    ("orchestrations.tasks.apply_retention", 24, IntervalSchedule.HOURS),
 )
 # Seconds after which an unread message is dropped: a later one does the same work.
 EXPIRE = {IntervalSchedule.SECONDS: 60, IntervalSchedule.HOURS: 3600}
