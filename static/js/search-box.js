@@ -10,6 +10,7 @@ onContent("[data-search-box]", (form) => {
   const input = form.querySelector("input[name=q]");
   const list = form.querySelector("[role=listbox]");
   if (input.getAttribute("role") === "combobox") return;
+  input.value = input.defaultValue; // going back, a browser puts the later text in
   for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"], ["aria-controls", list.id]]) {
     input.setAttribute(name, value);
   }
