@@ -77,10 +77,16 @@ class Component(models.Model):
 
 
 class Configuration(models.Model):
-    """Saved parameters and mappings for one component; secrets in it are cipher text."""
+    """Saved parameters and mappings for one component; secrets in it are cipher text.
+
+    `key` is what files call it: given by the first export or by a file, it stays over renames.
+    """
 
     component = models.ForeignKey(
         Component, on_delete=models.PROTECT, related_name="configurations"
+    )
+    key = models.CharField(
+        max_length=100, null=True, blank=True, unique=True, editable=False, help_text="In files."
     )
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)

@@ -98,8 +98,14 @@ class Definition(Surroundings):
 
 
 class Orchestration(models.Model):
-    """A pipeline as designed; runs read its versions, never these rows."""
+    """A pipeline as designed; runs read its versions, never these rows.
 
+    `key` is what files call it: given by the first export or by a file, it stays over renames.
+    """
+
+    key = models.CharField(
+        max_length=100, null=True, blank=True, unique=True, editable=False, help_text="In files."
+    )
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
     is_enabled = models.BooleanField(default=True)
