@@ -89,7 +89,7 @@ def restore_version(
     if VersionPart.SCHEDULES in parts:
         restore_schedules(orchestration, wanted["schedules"], user=user)
     if VersionPart.TRIGGERS in parts:
-        _restore_triggers(orchestration, wanted["triggers"], user=user)
+        restore_triggers(orchestration, wanted["triggers"], user=user)
     if VersionPart.NOTIFICATIONS in parts:
         save_notifications(orchestration, wanted["notifications"], user=user, amend=True)
     return find_version(orchestration, orchestration.version)
@@ -123,7 +123,7 @@ def copy_orchestration(
     if VersionPart.SCHEDULES in parts:
         restore_schedules(copy, _switched_off(definition["schedules"]), user=user)
     if VersionPart.TRIGGERS in parts:
-        _restore_triggers(copy, _switched_off(definition["triggers"]), user=user)
+        restore_triggers(copy, _switched_off(definition["triggers"]), user=user)
     if VersionPart.NOTIFICATIONS in parts:
         save_notifications(copy, definition["notifications"], user=user, amend=True)
     return copy
@@ -153,7 +153,7 @@ def _sentence(number: int, parts: Collection[VersionPart]) -> str:
     return f"Restored {listed} of version {number}."
 
 
-def _restore_triggers(
+def restore_triggers(
     orchestration: Orchestration, wanted: Sequence[TriggerDesign], *, user: User | None
 ) -> None:
     """Make the triggers what a version holds; for those that come back updates count from now."""

@@ -118,7 +118,7 @@ def _trigger(trigger: Trigger) -> TriggerDesign:
         "name": trigger.name,
         "is_enabled": trigger.is_enabled,
         "cooldown": trigger.cooldown,
-        "tables": [table.table_key for table in trigger.tables.all()],
+        "tables": sorted(table.table_key for table in trigger.tables.all()),
         "variables": trigger.variables,
     }
 

@@ -1,7 +1,7 @@
 """Keys: what files call configurations, orchestrations, phases and tasks.
 
-An object without one gets the slug of its name, with a number where that is taken, and keeps it over
-renames. Of phases and tasks only those keys are written that do not follow from names.
+An object without one gets the slug of its name, with a number where that is taken, and keeps it
+over renames. Of phases and tasks only those keys are written that do not follow from names.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """YAML as plain data, with the line of each place; strict, and safe with strangers' files.
 
-Texts stay texts: `no`, `2026-11-01`, `0123` and `1:30` are what was written, not what an old version
-of YAML takes them for. A key twice, a tag, another file's alias and endless nesting are refused.
+Texts stay texts: `no`, `2026-11-01`, `0123` and `1:30` are what was written, not what an old
+version of YAML takes them for. A key twice, a tag, endless nesting and repetition are refused.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ class _Reader:
         self.documents.problems.append(Problem(self.source, line, path_text(path), text))
 
 
-class _Refused(Exception):  # noqa: N818  # ends up as a Problem
+class _Refused(Exception):  # ends up as a Problem
     """Something in a file that is not allowed."""
 
     def __init__(self, text: str, line: int, path: Path) -> None:

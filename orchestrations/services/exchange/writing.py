@@ -14,7 +14,8 @@ from typing import Any
 
 PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_ ./@+()-]*")
 # What a reader of YAML 1.1 or 1.2 takes for something else than a text.
-RESERVED = frozenset("null true false yes no on off y n".split()) | {".", "..", ".inf", ".nan"}
+WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
+RESERVED = {*WORDS, ".", "..", ".inf", ".nan"}
 BLOCK = re.compile(r"[^\s#][^\r\t]*", re.DOTALL)
 STRANGE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 

@@ -1,0 +1,284 @@
+"""What files say, checked for its form and made whole: each wrong thing at its line.
+
+Whether it makes sense (a cron expression, a component's parameters) is judged by the services that
+save it; what they refuse is led back to its line too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrations.enums import Channel, Misfire, NotificationEvent, Overlap
+from orchestrations.exceptions import InvalidSchedule
+from orchestrations.scheduling.preview import check_timing
+from orchestrations.services.exchange.documents import USUAL_SCHEDULE, usual_keys
+from orchestrations.services.exchange.keys import KEY, KEY_HELP, MAX_KEY
+from orchestrations.services.exchange.problems import Path
+from orchestrations.services.exchange.reading import Documents
+from orchestrations.services.schedules import MOST_MISFIRES
+from orchestrations.validators import variable_errors
+
+Kind = type | tuple[type, ...]
+TEXT, WHOLE, SWITCH, LIST, GROUP = str, int, bool, list, dict
+WORDS: dict[Any, str] = {
+    str: "This must be a text; put it into quotes.",
+    int: "This must be a whole number.",
+    float: "This must be a number.",
+    bool: "This must be true or false.",
+    list: "This must be a list.",
+    dict: "This must be a group of names and values.",
+}
+CONFIGURATION: dict[str, Any] = {
+    "component": TEXT,
+    "name": TEXT,
+    "description": TEXT,
+    "parameters": GROUP,
+    "input": LIST,
+    "output": LIST,
+}
+ORCHESTRATION: dict[str, Any] = {
+    "name": TEXT,
+    "description": TEXT,
+    "enabled": SWITCH,
+    "variables": GROUP,
+    "phases": LIST,
+    "schedules": LIST,
+    "triggers": LIST,
+    "notifications": LIST,
+}
+PHASE: dict[str, Any] = {"key": TEXT, "name": TEXT, "depends_on": LIST, "tasks": LIST}
+TASK: dict[str, Any] = {
+    "key": TEXT,
+    "configuration": TEXT,
+    "orchestration": TEXT,
+    "active": SWITCH,
+    "continue_on_failure": SWITCH,
+    "parameters": GROUP,
+    "retries": WHOLE,
+    "retry_delay": WHOLE,
+    "retry_backoff": float,
+    "retry_match": TEXT,
+    "delay": WHOLE,
+    "timeout": WHOLE,
+}
+SCHEDULE: dict[str, Any] = {
+    "name": TEXT,
+    "cron": TEXT,
+    "timezone": TEXT,
+    "overlap": TEXT,
+    "misfire": TEXT,
+    "misfire_limit": WHOLE,
+    "valid_from": TEXT,
+    "valid_to": TEXT,
+    "paused_until": TEXT,
+    "enabled": SWITCH,
+    "variables": GROUP,
+}
+MOMENTS = ("valid_from", "valid_to", "paused_until")
+TRIGGER: dict[str, Any] = {
+    "name": TEXT,
+    "tables": LIST,
+    "cooldown": WHOLE,
+    "enabled": SWITCH,
+    "variables": GROUP,
+}
+NOTIFICATION: dict[str, Any] = {
+    "event": TEXT,
+    "to": TEXT,
+    "channel": TEXT,
+    "threshold": WHOLE,
+    "key": TEXT,
+}
+
+
+@dataclass
+class Wanted:
+    """What files want, by key, each whole and of the right form; what is not is left out."""
+
+    configurations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    orchestrations: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def check(documents: Documents) -> Wanted:
+    """Return what the documents want; what is wrong is noted in them."""
+    checker = _Checker(documents)
+    wanted = Wanted()
+    for kind, whole, found in (
+        ("configurations", checker.configuration, wanted.configurations),
+        ("orchestrations", checker.orchestration, wanted.orchestrations),
+    ):
+        for key, value in documents.content[kind].items():
+            before = len(documents.problems)
+            if not KEY.fullmatch(key) or len(key) > MAX_KEY:
+                documents.problem((kind, key), f"“{key}” cannot be a key: {KEY_HELP}.")
+            made = whole((kind, key), value)
+            if len(documents.problems) == before:
+                found[key] = made
+    return wanted
+
+
+class _Checker:
+    """Checks forms and fills in what is usual."""
+
+    def __init__(self, documents: Documents) -> None:
+        self.documents = documents
+
+    def configuration(self, path: Path, value: Any) -> dict[str, Any]:
+        fields = self._fields(path, value, CONFIGURATION, required=("component", "name"))
+        usual = {"description": "", "parameters": {}, "input": [], "output": []}
+        return {**usual, **fields}
+
+    def orchestration(self, path: Path, value: Any) -> dict[str, Any]:
+        fields = self._fields(path, value, ORCHESTRATION, required=("name",))
+        self._variables(path, fields)
+        return {
+            "description": "",
+            "enabled": True,
+            "variables": {},
+            **fields,
+            "phases": self._phases((*path, "phases"), fields.get("phases", [])),
+            "schedules": self._all(path, fields, "schedules", self._schedule),
+            "triggers": self._all(path, fields, "triggers", self._trigger),
+            "notifications": self._all(path, fields, "notifications", self._notification),
+        }
+
+    def _phases(self, path: Path, rows: list[Any]) -> list[dict[str, Any]]:
+        phases: list[dict[str, Any]] = []
+        for number, row in enumerate(rows):
+            at = (*path, number)
+            fields = self._fields(at, row, PHASE)
+            self._texts((*at, "depends_on"), fields.get("depends_on", []))
+            tasks: list[dict[str, Any]] = [
+                self._task((*at, "tasks", place), task)
+                for place, task in enumerate(fields.get("tasks", []))
+            ]
+            usual = {"name": f"Phase {number + 1}", "depends_on": None}
+            phases.append({**usual, **fields, "tasks": tasks})
+        named = [(p["name"], [_target_key(task) for task in p["tasks"]]) for p in phases]
+        for phase, (key, task_keys) in zip(phases, usual_keys(named), strict=True):
+            phase.setdefault("key", key)
+            for task, task_key in zip(phase["tasks"], task_keys, strict=True):
+                task.setdefault("key", task_key)
+        return phases
+
+    def _task(self, path: Path, value: Any) -> dict[str, Any]:
+        fields = self._fields(path, value, TASK)
+        targets = [name for name in ("configuration", "orchestration") if name in fields]
+        if isinstance(value, dict) and len(targets) != 1:
+            text = "Name what it runs: one `configuration` or one `orchestration`."
+            self.documents.problem(path, text)
+        return {"parameters": {}, **fields}
+
+    def _schedule(self, path: Path, value: Any) -> dict[str, Any]:
+        fields = self._fields(path, value, SCHEDULE, required=("cron",))
+        self._variables(path, fields)
+        whole = {"name": "", "enabled": True, "variables": {}, **USUAL_SCHEDULE, **fields}
+        whole["name"] = whole["name"].strip()
+        for name in MOMENTS:
+            whole[name] = self._moment((*path, name), whole[name])
+        self._choice((*path, "overlap"), whole["overlap"], Overlap.values)
+        self._choice((*path, "misfire"), whole["misfire"], Misfire.values)
+        if not 1 <= whole["misfire_limit"] <= MOST_MISFIRES:
+            text = f"This takes a whole number from 1 to {MOST_MISFIRES}."
+            self.documents.problem((*path, "misfire_limit"), text)
+        if whole["valid_from"] and whole["valid_to"] and whole["valid_to"] <= whole["valid_from"]:
+            self.documents.problem((*path, "valid_to"), "The end must come after the beginning.")
+        if "cron" in fields:
+            whole["cron"] = self._timing(path, whole)
+        return whole
+
+    def _timing(self, path: Path, whole: Mapping[str, Any]) -> str:
+        try:
+            return check_timing(whole["cron"], whole["timezone"])
+        except InvalidSchedule as error:
+            for name, text in error.fields.items():
+                self.documents.problem((*path, name), text)
+            return ""
+
+    def _trigger(self, path: Path, value: Any) -> dict[str, Any]:
+        fields = self._fields(path, value, TRIGGER, required=("tables",))
+        self._variables(path, fields)
+        self._texts((*path, "tables"), fields.get("tables", []))
+        usual = {"name": "", "cooldown": 5, "enabled": True, "variables": {}}
+        whole = {**usual, **fields}
+        return {**whole, "name": whole["name"].strip()}
+
+    def _notification(self, path: Path, value: Any) -> dict[str, Any]:
+        fields = self._fields(path, value, NOTIFICATION, required=("event", "to"))
+        if "event" in fields:
+            self._choice((*path, "event"), fields["event"], NotificationEvent.values)
+        if "channel" in fields:
+            self._choice((*path, "channel"), fields["channel"], Channel.values)
+        return fields
+
+    def _all(self, path: Path, fields: Mapping[str, Any], name: str, check: Any) -> list[Any]:
+        rows = fields.get(name, [])
+        return [check((*path, name, number), row) for number, row in enumerate(rows)]
+
+    def _fields(
+        self, path: Path, value: Any, known: Mapping[str, Any], required: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """Return the fields that are known and of the right kind; empty counts as left out."""
+        if not isinstance(value, dict):
+            self.documents.problem(path, WORDS[dict])
+            return {}
+        found = {}
+        for name, item in value.items():
+            if name not in known:
+                self.documents.problem((*path, name), f"There is no “{name}” here.")
+            elif item is not None and not _is(item, known[name]):
+                self.documents.problem((*path, name), WORDS[known[name]])
+            elif item is not None:
+                found[name] = item
+        for name in required:
+            if value.get(name) in (None, ""):
+                self.documents.problem(path, f"Say its {name}.")
+        return found
+
+    def _texts(self, path: Path, values: list[Any]) -> None:
+        for number, value in enumerate(values):
+            if not isinstance(value, str):
+                self.documents.problem((*path, number), WORDS[str])
+
+    def _variables(self, path: Path, fields: Mapping[str, Any]) -> None:
+        for place, text in variable_errors(fields.get("variables", {})).items():
+            self.documents.problem((*path, *steps_of(place)), text)
+
+    def _choice(self, path: Path, value: str, allowed: Sequence[str]) -> None:
+        if value not in allowed:
+            self.documents.problem(path, f"This takes one of: {', '.join(allowed)}.")
+
+    def _moment(self, path: Path, value: Any) -> str | None:
+        """Return a moment as versions hold it: ISO 8601 in UTC."""
+        if value is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            text = "Use a moment with its zone, such as 2026-11-01T06:00:00+00:00."
+            self.documents.problem(path, text)
+            return None
+        return moment.astimezone(UTC).isoformat()
+
+
+def steps_of(place: str) -> Iterator[str | int]:
+    """Yield the steps of a service's path such as `phases.0.tasks.1.retries`."""
+    for step in place.split("."):
+        yield int(step) if step.isdecimal() else step
+
+
+def _is(value: Any, kind: Any) -> bool:
+    if kind is bool:
+        return isinstance(value, bool)
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int | float) if kind is float else isinstance(value, kind)
+
+
+def _target_key(task: Mapping[str, Any]) -> str:
+    return str(task.get("configuration") or task.get("orchestration") or "")

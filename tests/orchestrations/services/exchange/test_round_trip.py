@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from components.models import Configuration, ConfigurationVersion
+from orchestrations.models import Orchestration, OrchestrationVersion
+from orchestrator_site.lib.secrets import decrypt_tree
+from tests.orchestrations.services.exchange.conftest import (
+    SECRETS,
+    WITH_SECRETS,
+    apply_text,
+    exported,
+)
+
+pytestmark = pytest.mark.django_db
+
+NIGHTLY = """\
+version: 1
+configurations:
+  shop-db:
+    component: ex-test
+    name: Shop DB
+    description: |-
+      From the shop.
+      Every night.
+    parameters:
+      "#password": "${secret:configurations/shop-db/#password}"
+      code: "0123"
+      pages: 5
+      servers:
+        - "#token": "${secret:configurations/shop-db/servers/0/#token}"
+          host: a
+      sql: |
+        SELECT *
+          FROM orders
+      url: "https://shop.example.com"
+    output:
+      - destination: in.c-shop.orders
+        source: orders
+  zlutoucky-kun:
+    component: ex-test
+    name: "Žluťoučký kůň"
+orchestrations:
+  inner:
+    name: Inner
+    enabled: false
+    phases:
+      - name: Only
+        tasks:
+          - configuration: zlutoucky-kun
+  nightly:
+    name: Nightly
+    description: All of it
+    variables:
+      city: Prague
+      day: "1"
+    phases:
+      - key: a1b2
+        name: Extract
+        tasks:
+          - configuration: shop-db
+            retries: 3
+            parameters:
+              "#key": "${secret:orchestrations/nightly/tasks/shop-db/#key}"
+              size: 1
+          - configuration: shop-db
+            key: random
+            active: false
+      - name: Then
+        tasks:
+          - orchestration: inner
+      - name: Then
+        depends_on:
+          - a1b2
+        tasks:
+          - configuration: zlutoucky-kun
+    schedules:
+      - cron: "0 12 * * *"
+        enabled: false
+      - name: Early
+        cron: "0 6 * * 1-5"
+        timezone: Europe/Prague
+    triggers:
+      - tables:
+          - in.c-a.t_1
+          - in.c-b.t
+        cooldown: 20
+    notifications:
+      - event: error
+        to: ann@example.com
+      - event: error
+        to: "${secret:orchestrations/nightly/notifications/slack}"
+        channel: slack
+        key: slack
+      - event: processing
+        to: bob@example.com
+        threshold: 50
+"""
+
+
+def test_the_text_is_as_written_here(project: Orchestration) -> None:
+    assert exported() == NIGHTLY
+
+
+def test_no_secret_is_in_it(project: Orchestration) -> None:
+    text = exported()
+    assert "${secret:configurations/shop-db/#password}" in text  # there is something to leak
+    for secret in SECRETS.values():
+        assert secret not in text
+    assert "enc::" not in text
+
+
+def test_exporting_applying_to_an_empty_installation_and_exporting_is_the_same(
+    project: Orchestration, empty: Callable[[], None]
+) -> None:
+    text = exported()
+    empty()
+    assert apply_text(text, sources=WITH_SECRETS) == [
+        ("create", "configuration", "shop-db"),
+        ("create", "configuration", "zlutoucky-kun"),
+        ("create", "orchestration", "inner"),
+        ("create", "orchestration", "nightly"),
+    ]
+    assert exported() == text
+    shop = Configuration.objects.get(key="shop-db")
+    assert decrypt_tree(shop.parameters)["#password"] == "hunter2-and-more"
+    assert shop.parameters["#password"].startswith("enc::")
+    nightly = Orchestration.objects.get(key="nightly")
+    assert (nightly.version, nightly.versions.get().change) == (1, "Created from a file.")
+    assert nightly.versions.get().definition["schedules"] != []
+    # again, with secrets and without them
+    assert apply_text(text, sources=WITH_SECRETS) == []
+    assert apply_text(text) == []
+
+
+def test_applying_what_is_there_makes_no_version(project: Orchestration) -> None:
+    before = (ConfigurationVersion.objects.count(), OrchestrationVersion.objects.count())
+    text = exported()
+    assert apply_text(text) == []
+    assert (ConfigurationVersion.objects.count(), OrchestrationVersion.objects.count()) == before
+    assert exported() == text
