@@ -63,9 +63,9 @@ def _create(work: Work, key: str, nothing: Configuration, content: dict[str, Any
     )
     Configuration.objects.filter(pk=made.pk).update(key=key)
     work.state.configurations[key] = made
-    return ObjectChange(
-        "configuration", key, made.name, "create", change_lines(differences(nothing, made))
-    )
+    nothing.name = made.name
+    lines = change_lines(differences(nothing, made))
+    return ObjectChange("configuration", key, made.name, "create", lines)
 
 
 def _change(

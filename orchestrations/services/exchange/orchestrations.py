@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from orchestrations.models import Orchestration
 from orchestrations.models.orchestration import Definition, ScheduleDesign, TriggerDesign
 from orchestrations.queries.differences import as_text
 from orchestrations.queries.versions import compare
+from orchestrations.services.changes import describe_change
 from orchestrations.services.designs import check_definition
 from orchestrations.services.exchange.documents import EVENTS
 from orchestrations.services.exchange.matching import match_schedules, match_triggers
@@ -28,16 +30,6 @@ from orchestrations.services.schedules import restore_schedules
 from orchestrations.services.versions import start_version
 
 KIND = "orchestrations"
-DESIGN = ("name", "description", "variables", "phases")
-NOTHING = Definition(
-    name="",
-    description="",
-    variables={},
-    phases=[],
-    schedules=[],
-    triggers=[],
-    notifications=[],
-)
 
 
 def apply_all(work: Work, wanted: Mapping[str, dict[str, Any]]) -> list[ObjectChange]:
@@ -55,6 +47,19 @@ def apply_all(work: Work, wanted: Mapping[str, dict[str, Any]]) -> list[ObjectCh
         if change is not None:
             changes.append(change)
     return changes
+
+
+def _nothing(name: str) -> Definition:
+    """Return what a new orchestration of this name is compared with."""
+    return Definition(
+        name=name,
+        description="",
+        variables={},
+        phases=[],
+        schedules=[],
+        triggers=[],
+        notifications=[],
+    )
 
 
 def _inner_first(work: Work, wanted: Mapping[str, dict[str, Any]]) -> list[str]:
@@ -95,32 +100,37 @@ def _apply(work: Work, key: str, wanted: dict[str, Any]) -> ObjectChange | None:
     if phases is None or len(work.documents.problems) > problems:
         return None
     action: Action = "change" if stored else "create"
+    before = work.state.definitions[stored.pk] if stored else _nothing(wanted["name"])
+    around = _around(before, wanted)
     if stored is None:
-        before = NOTHING
-        stored = create_orchestration(
-            name=wanted["name"],
-            user=work.user,
-            description=wanted["description"],
-            variables=wanted["variables"],
-            phases=phases,
-            change="Created from a file.",
-        )
-        Orchestration.objects.filter(pk=stored.pk).update(key=key)
-        work.state.orchestrations[key] = stored
-        _surround(work, path, stored, wanted, is_new=True)
+        stored = _create(work, key, wanted, phases)
+        is_new = True
     else:
-        before = work.state.definitions[stored.pk]
         if stored.deleted_at is not None:
             restore_from_trash(stored)
             action = "restore"
-        is_new = _save_design(work, stored, before, wanted, phases)
-        _surround(work, path, stored, wanted, is_new=is_new)
+        is_new = _save_design(work, stored, wanted, phases, around)
+    _surround(work, key, wanted, around, is_new=is_new)
     switched = _switch(stored, enabled=wanted["enabled"])
     after = stored.versions.get(number=stored.version).definition
     lines = as_text(compare(before, after)) + switched
     if not lines and action == "change":
         return None
     return ObjectChange("orchestration", key, stored.name, action, lines)
+
+
+def _create(work: Work, key: str, wanted: dict[str, Any], phases: Sequence[Any]) -> Orchestration:
+    made = create_orchestration(
+        name=wanted["name"],
+        user=work.user,
+        description=wanted["description"],
+        variables=wanted["variables"],
+        phases=phases,
+        change="Created from a file.",
+    )
+    Orchestration.objects.filter(pk=made.pk).update(key=key)
+    work.state.orchestrations[key] = made
+    return made
 
 
 def _phases(work: Work, path: Path, wanted: dict[str, Any]) -> list[Any] | None:
@@ -172,14 +182,45 @@ def _task(
     return {**fields, "is_active": task.get("active", True), kind: targets[at]}
 
 
+@dataclass(frozen=True)
+class Around:
+    """The schedules and triggers that are wanted, and which of them differ from those there are."""
+
+    schedules: list[ScheduleDesign]
+    triggers: list[TriggerDesign]
+    changed: list[str]
+
+
+def _around(now: Definition, wanted: dict[str, Any]) -> Around:
+    schedules = match_schedules(now["schedules"], wanted["schedules"])
+    triggers = match_triggers(now["triggers"], wanted["triggers"])
+    pairs: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
+        "schedules": (now["schedules"], schedules),
+        "triggers": (now["triggers"], triggers),
+    }
+    return Around(
+        cast("list[ScheduleDesign]", schedules),
+        cast("list[TriggerDesign]", triggers),
+        [name for name, (old, new) in pairs.items() if _differ(old, new)],
+    )
+
+
+def _differ(old: Sequence[Any], new: Sequence[Any]) -> bool:
+    def by_id(design: Mapping[str, Any]) -> int:
+        return int(design["id"])
+
+    return sorted(old, key=by_id) != sorted(new, key=by_id)
+
+
 def _save_design(
     work: Work,
     stored: Orchestration,
-    before: Definition,
     wanted: dict[str, Any],
     phases: Sequence[Any],
+    around: Around,
 ) -> bool:
     """Save what differs of the design; tell whether that made a version."""
+    before = work.state.definitions[stored.pk]
     new = check_definition(
         wanted["name"],
         wanted["description"],
@@ -188,9 +229,11 @@ def _save_design(
         orchestration=stored,
         stored=before["phases"],
     )
-    if all(before[part] == new[part] for part in DESIGN):  # type: ignore[literal-required]
+    sentence, number = describe_change(before, new), stored.version
+    if not sentence:
         return False
-    number = stored.version
+    if around.changed:
+        sentence = f"{sentence.removesuffix('.')}; changed {' and '.join(around.changed)}."
     save_orchestration(
         stored,
         user=work.user,
@@ -199,42 +242,25 @@ def _save_design(
         description=new["description"],
         variables=new["variables"],
         phases=new["phases"],
+        change=sentence,
     )
     return stored.version > number
 
 
 def _surround(
-    work: Work, path: Path, stored: Orchestration, wanted: dict[str, Any], *, is_new: bool
+    work: Work, key: str, wanted: dict[str, Any], around: Around, *, is_new: bool
 ) -> None:
     """Make schedules, triggers and notifications what is wanted; all count to one version."""
-    now = stored.versions.get(number=stored.version).definition
-    schedules = match_schedules(now["schedules"], wanted["schedules"])
-    triggers = match_triggers(now["triggers"], wanted["triggers"])
-    changed = [
-        name
-        for name, old, new in (
-            ("schedules", now["schedules"], schedules),
-            ("triggers", now["triggers"], triggers),
-        )
-        if _differ(old, new)
-    ]
-    if changed and not is_new:
-        change = f"Changed {' and '.join(changed)} from a file."
+    path, stored = (KIND, key), work.state.orchestrations[key]
+    if around.changed and not is_new:
+        change = f"Changed {' and '.join(around.changed)} from a file."
         start_version(stored, user=work.user, change=change)
-    if "schedules" in changed:
-        restore_schedules(stored, cast("list[ScheduleDesign]", schedules), user=work.user)
-    if "triggers" in changed:
-        _save_triggers(work, path, stored, cast("list[TriggerDesign]", triggers))
-    _notify(work, path, stored, wanted, amend=is_new or bool(changed))
+    if "schedules" in around.changed:
+        restore_schedules(stored, around.schedules, user=work.user)
+    if "triggers" in around.changed:
+        _save_triggers(work, path, stored, around.triggers)
+    _notify(work, path, stored, wanted, amend=is_new or bool(around.changed))
     stored.refresh_from_db()
-
-
-def _differ(old: Sequence[Any], new: Sequence[Any]) -> bool:
-    return sorted(old, key=_id) != sorted(new, key=_id)
-
-
-def _id(design: Mapping[str, Any]) -> int:
-    return int(design["id"])
 
 
 def _save_triggers(

@@ -48,5 +48,5 @@ def _check_uses(work: Work, removed: list[ObjectChange]) -> None:
             using = tasks.filter(orchestration=pk).first()
         if using is not None:
             above = using.phase.orchestration
-            text = f"No file names it, but it is a task of “{above}”; it cannot be removed."
+            text = f"No file names it, but it is a task of “{above}”."
             work.documents.problem((f"{change.kind}s", change.key), text)

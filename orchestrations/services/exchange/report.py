@@ -61,6 +61,8 @@ def change_lines(changes: Sequence[Change]) -> list[str]:
     """Return the differences of a configuration as lines."""
     lines: list[str] = []
     for change in changes:
+        if not change.before and not change.after:  # an empty list that gets items
+            continue
         if change.lines:
             signs = {"add": "+ ", "del": "- "}
             lines.append(f"{change.path}:")

@@ -100,11 +100,13 @@ orchestrations:
 """
 
 
-def test_the_text_is_as_written_here(project: Orchestration) -> None:
+@pytest.mark.usefixtures("project")
+def test_the_text_is_as_written_here() -> None:
     assert exported() == NIGHTLY
 
 
-def test_no_secret_is_in_it(project: Orchestration) -> None:
+@pytest.mark.usefixtures("project")
+def test_no_secret_is_in_it() -> None:
     text = exported()
     assert "${secret:configurations/shop-db/#password}" in text  # there is something to leak
     for secret in SECRETS.values():
@@ -112,8 +114,9 @@ def test_no_secret_is_in_it(project: Orchestration) -> None:
     assert "enc::" not in text
 
 
+@pytest.mark.usefixtures("project")
 def test_exporting_applying_to_an_empty_installation_and_exporting_is_the_same(
-    project: Orchestration, empty: Callable[[], None]
+    empty: Callable[[], None],
 ) -> None:
     text = exported()
     empty()
@@ -135,7 +138,8 @@ def test_exporting_applying_to_an_empty_installation_and_exporting_is_the_same(
     assert apply_text(text) == []
 
 
-def test_applying_what_is_there_makes_no_version(project: Orchestration) -> None:
+@pytest.mark.usefixtures("project")
+def test_applying_what_is_there_makes_no_version() -> None:
     before = (ConfigurationVersion.objects.count(), OrchestrationVersion.objects.count())
     text = exported()
     assert apply_text(text) == []
