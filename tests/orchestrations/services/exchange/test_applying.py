@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.orchestrations.services.exchange.conftest import (
 )
 
 pytestmark = pytest.mark.django_db
+PLAN = Path(__file__).with_name("plan.txt")
 
 
 def wrong(text: str, **options: Any) -> list[str]:
@@ -207,41 +209,13 @@ def test_a_plan_says_what_would_change_and_changes_nothing() -> None:
         + "  extra:\n    name: Extra\n    phases:\n      - name: One\n        tasks:\n"
         "          - configuration: shop-db\n    triggers:\n      - tables: [in.c-a.b]\n"
     )
-    assert plan_text(changed) == PLAN
+    assert plan_text(changed) == PLAN.read_text().rstrip()
     assert (counts(), exported()) == (before, text)
     apply_text(changed)
     assert plan_text(changed) == "Nothing to do."
     assert plan_text(text, prune=True).endswith(
         "- orchestration extra “Extra”: to the trash\n\n3 to change, 1 to move to the trash."
     )
-
-
-PLAN = """\
-~ configuration shop-db “Shop DB”
-    Parameters › sql:
-        SELECT *
-      -   FROM orders
-      +   FROM all_orders
-    Parameters › pages: 5 → 7
-~ orchestration inner “Inner”
-    Switched on
-~ orchestration nightly “Nightly”
-    Tasks
-      ~ Shop DB in phase “Extract”
-          Retries: 3, after 1 min, doubling → 4, after 1 min, doubling
-    Schedules
-      ~ Early
-          When: Monday to Friday at 06:00, Europe/Prague → Monday to Friday at 07:30, Europe/Prague
-+ orchestration extra “Extra”
-    Phases
-      + One with 1 task
-    Tasks
-      + Shop DB in phase “One”
-    Triggers
-      + When updated: in.c-a.b
-          At most one run in: 5 minutes
-
-1 to create, 3 to change."""
 
 
 def test_the_webhook_is_kept_or_given(project: Orchestration) -> None:
