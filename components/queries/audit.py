@@ -16,7 +16,7 @@ from components.models import AuditEntry
 from orchestrator_site.lib.differences import Change, text_lines
 
 PAGE = 50
-SHORT = 3  # places
+SHORT, NAMED = 3, 4  # places that are shown at once, that are named
 TRASH = "In the trash"
 SWITCHES = ("On", "Enabled")
 AT_THE_DOOR = {
@@ -56,6 +56,13 @@ class AuditRow:
     def is_short(self) -> bool:
         """Tell whether all that changed can be shown at once."""
         return len(self.changes) <= SHORT and not any(change.lines for change in self.changes)
+
+    @property
+    def places(self) -> str:
+        """Return what changed by name: the first few, and how many more."""
+        names = [change.path for change in self.changes]
+        more = len(names) - NAMED
+        return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)

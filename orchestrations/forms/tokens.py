@@ -118,5 +118,5 @@ def _expiry(choice: str, day: date | None) -> datetime | None:
     if choice == NEVER:
         return None
     if choice == ON_DATE and day:
-        return datetime.combine(day + timedelta(days=1), time(), UTC)
+        return datetime.combine(day, time.max, UTC)
     return timezone.now() + timedelta(days=int(choice))

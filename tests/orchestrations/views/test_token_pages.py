@@ -188,7 +188,7 @@ def test_a_token_may_end_with_a_day(client: Client) -> None:
             refused = client.post(reverse("token-new"), {**data, "day": day})
             assert (refused.status_code, sentence in text_of(refused)) == (422, True)
         client.post(reverse("token-new"), {**data, "day": "2026-11-22"})
-    assert ApiToken.objects.get().expires_at == datetime(2026, 11, 23, tzinfo=UTC)
+    assert ApiToken.objects.get().expires_at == datetime(2026, 11, 22, 23, 59, 59, 999999, UTC)
 
 
 def test_the_tokens_of_orchestrations_have_a_list_of_their_own(client: Client) -> None:
