@@ -9,15 +9,15 @@ import re
 from typing import Any
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate, post_save, pre_save
+from django.db.models.signals import post_migrate, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
 from components.models import Job, Table, TableVersion
 from components.services import audit
 from components.services.audit import Watched, watch
 from components.signals import job_finished, job_started, table_updated
-from orchestrations.models import OrchestrationVersion, Run, TokenGrant
-from orchestrations.services.audit_changes import record_version_change
+from orchestrations.models import Orchestration, OrchestrationVersion, Run, TokenGrant
+from orchestrations.services.audit_changes import record_end, record_version_change
 from orchestrations.services.notices import tell_of_end
 from orchestrations.services.runs import on_job_finished, on_job_started
 from orchestrations.services.schedules import ensure_housekeeping
@@ -101,6 +101,12 @@ def tell_of_version(instance: OrchestrationVersion, **_: Any) -> None:
         record_version_change(instance, instance.__dict__.pop(BEFORE))
 
 
+@receiver(pre_delete, sender=Orchestration)
+def record_purge(instance: Orchestration, **_: Any) -> None:
+    """Record what an orchestration was that is deleted for good."""
+    record_end(instance)
+
+
 def watch_changes() -> None:
     """Record each change of what people make with this app; the rest is told by its versions."""
     watch(
@@ -110,6 +116,7 @@ def watch_changes() -> None:
             {"is_enabled": "Enabled", "deleted_at": "In the trash"},
             flags=frozenset({"deleted_at"}),
             skips_new=True,
+            skips_end=True,
         ),
     )
     watch(
@@ -120,6 +127,18 @@ def watch_changes() -> None:
             name=_grant_name,
             about=lambda grant: f"orchestration:{grant.orchestration_id}",
             skips=lambda grant: grant.is_own,
+        ),
+    )
+    watch(
+        "orchestrations.SigningSecret",
+        Watched(
+            "signing secret",
+            {"cipher": "Text"},
+            secret=frozenset({"cipher"}),
+            name=lambda secret: secret.orchestration.name,
+            about=lambda secret: f"orchestration:{secret.orchestration_id}",
+            skips_new=True,
+            skips_end=True,
         ),
     )
     limits = {

@@ -74,7 +74,8 @@ class Watched:
     name: Callable[[Any], str] = str
     about: Callable[[Any], str] | None = None
     skips: Callable[[Any], bool] | None = None
-    skips_new: bool = False  # its making is told by something else
+    skips_new: bool = False  # its making is told by something else, or nobody's doing
+    skips_end: bool = False  # its end is told by something else
     only_people: bool = False  # not what the system does by itself
 
     def subject(self, instance: Model) -> Subject:
@@ -247,7 +248,7 @@ def _record_saved(
 
 
 def _record_deleted(watched: Watched, sender: type[Model], instance: Model, **_: Any) -> None:
-    if not watched.is_off(instance):
+    if not watched.skips_end and not watched.is_off(instance):
         values = {name: _value(instance, name) for name in watched.fields}
         changes = between(_values(watched, sender, values), {})
         record(AuditAction.DELETED, watched.subject(instance), changes)

@@ -11,10 +11,10 @@ from typing import Any, cast
 
 from components.enums import AuditAction
 from components.services.audit import Changes, Subject, record_all
-from orchestrations.models import OrchestrationVersion
+from orchestrations.models import Orchestration, OrchestrationVersion
 from orchestrations.models.orchestration import Definition, Surroundings
 from orchestrations.queries import design_words as words
-from orchestrations.queries.differences import Item, Names, differences, schedule_changes
+from orchestrations.queries.differences import Item, Names, Part, differences, schedule_changes
 from orchestrations.queries.versions import names_in
 from orchestrator_site.lib.differences import NOTHING, STEP, Change, changed_places
 
@@ -40,6 +40,18 @@ def record_version_change(version: OrchestrationVersion, before: Definition | No
     record_all(told)
 
 
+def record_end(orchestration: Orchestration) -> None:
+    """Record that an orchestration is deleted for good, with what it was; call it just before."""
+    version = orchestration.versions.order_by("-number").first()
+    changes: Changes = {}
+    if version is not None:
+        old, new = cast("Definition", version.definition), _nothing()
+        parts = differences(old, new, names_in([old]))
+        changes = {k: v for part in parts for i in part.items for k, v in _told(part, i).items()}
+    subject = Subject("orchestration", str(orchestration.pk), orchestration.name)
+    record_all([(AuditAction.DELETED, subject, changes)])
+
+
 def _nothing() -> Definition:
     return {
         "name": "",
@@ -57,15 +69,14 @@ def _design_changes(old: Definition, new: Definition, names: Names) -> Changes:
     before, after = cast("Definition", {**old, **around}), cast("Definition", {**new, **around})
     changes: Changes = {}
     for part in differences(before, after, names):
-        of = "" if part.key == "details" else f"{part.title}{STEP}"
         for item in part.items:
-            changes |= _item_changes(of, item)
+            changes |= _told(part, item)
     return changes
 
 
-def _item_changes(of: str, item: Item) -> Changes:
+def _told(part: Part, item: Item) -> Changes:
     """Return one thing that differs as places; what came, went or moved is told by its note."""
-    place = f"{of}{item.name}"
+    place = item.name if part.key == "details" else f"{part.title}{STEP}{item.name}"
     found: Changes = {}
     said = f"{item.kind} {item.note}".strip()
     if item.kind == "removed":
