@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -9,7 +10,7 @@ from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import AbstractUser, Group, User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import connections
-from django.db.models.signals import post_save
+from django.db.models.signals import post_save, pre_delete
 
 from components.enums import AuditAction, VersionKind
 from components.models import Component, TableVersion
@@ -17,7 +18,7 @@ from components.services import audit
 from components.services.audit import Side, Subject, Watched, watch, watch_members
 from components.services.catalogue import sync_components
 from components.services.roles import sync_roles
-from orchestrator_site.lib.actor import recognise
+from orchestrator_site.lib.actor import acting, current, vanish
 
 NAME_LENGTH = 150  # of a user; what is typed at the door may be longer
 IN_TRASH = frozenset({"deleted_at"})
@@ -42,6 +43,7 @@ def watch_changes() -> None:
     _watch_storage()
     _watch_people()
     post_save.connect(record_restored_table, sender=TableVersion, dispatch_uid="audit restored")
+    pre_delete.connect(forget_person, sender=User, dispatch_uid="audit vanish")
     user_logged_in.connect(record_login, dispatch_uid="audit login")
     user_logged_out.connect(record_logout, dispatch_uid="audit logout")
     user_login_failed.connect(record_failed_login, dispatch_uid="audit failed login")
@@ -120,10 +122,15 @@ def record_restored_table(instance: TableVersion, *, created: bool, **_: Any) ->
         )
 
 
+def forget_person(instance: User, **_: Any) -> None:
+    """Let entries name somebody who deletes their own account, and refer to nobody."""
+    vanish(instance)
+
+
 def record_login(user: AbstractUser, **_: Any) -> None:
-    """Record that somebody logged in, who is at work from here on."""
-    recognise(user)
-    audit.record(AuditAction.LOGGED_IN, _person(user))
+    """Record that somebody logged in, who was nobody until now."""
+    with acting(replace(current(), user=user)):
+        audit.record(AuditAction.LOGGED_IN, _person(user))
 
 
 def record_logout(user: AbstractUser | None, **_: Any) -> None:

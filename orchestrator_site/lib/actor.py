@@ -49,6 +49,13 @@ def recognise(user: Any, *, token: str = "") -> None:
     _current.set(replace(_current.get(), user=user, token=token))
 
 
+def vanish(user: Any) -> None:
+    """Go on by name alone where the one at work deletes their own account."""
+    actor = _current.get()
+    if getattr(actor.user, "pk", None) == user.pk:
+        _current.set(replace(actor, user=None, name=str(user)))
+
+
 @contextmanager
 def acting(actor: Actor) -> Iterator[None]:
     """Let what happens inside be done by `actor`."""

@@ -187,3 +187,17 @@ def test_what_the_code_brings_is_silent() -> None:
     component.save()
     assert last("component") == {"Jobs at once": ["3", "4"]}
     assert told("component")[-1][:2] == ("system", "system")
+
+
+def test_who_deletes_their_own_account_is_named_all_the_same() -> None:
+    user = make_user(name="ada")
+    create_token(user, name="nightly", scope=TokenScope.RUN)
+    with acting(Actor("admin", user=user, address="192.0.2.7")):
+        user.delete()
+        make_component(name="Later")
+    rows = AuditEntry.objects.filter(actor="ada").order_by("pk")
+    assert [(e.action, e.object_name, e.user, e.address) for e in rows] == [
+        ("deleted", "nightly", None, "192.0.2.7"),
+        ("deleted", "ada", None, "192.0.2.7"),
+        ("created", "Later", None, "192.0.2.7"),
+    ]

@@ -54,7 +54,7 @@ def test_it_says_who_changed_what_from_where(client: Client, admin: Any) -> None
     page = client.get(reverse("audit"))
     text = text_of(page)
     assert "root changed configuration “Orders”" in text
-    assert "API, token “nightly” from 192.0.2.7" in text
+    assert "API, token “nightly” · from 192.0.2.7" in text
     assert "Description Old → is now New" in text
     assert f'href="{configuration.get_absolute_url()}"' in page.content.decode()
 

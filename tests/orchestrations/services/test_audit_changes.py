@@ -192,7 +192,7 @@ def test_secrets_in_the_parameters_of_tasks_are_named() -> None:
         orchestration,
         user=None,
         expected_version=1,
-        phases=[{"key": "p1", "name": "Phase 1", "tasks": [{"key": "t1", **target}]}],
+        phases=[{"key": "p1", "name": "Phase 1", "tasks": [target | {"key": "t1"}]}],
     )
     place = f"Tasks{STEP}Orders{STEP}Parameters{STEP}#password"
     assert last()[place] == ["a secret", "another secret"]
