@@ -171,7 +171,7 @@ def _configurations(ids: Sequence[int], gone: Sequence[int]) -> list[TrashRow]:
             row.component.name,
             row.deleted_at,
             str(row.deleted_by or ""),
-            _joined([_task_of(users.get(row.pk, []))]),
+            _joined([_amount(row.version_count, "version"), _task_of(users.get(row.pk, []))]),
             _joined([_amount(row.version_count, "version")]),
             _kept(users.get(row.pk, [])),
         )
