@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from components.models import AuditEntry
 from orchestrations.enums import Channel, NotificationEvent
 from orchestrations.exceptions import EditConflict, InvalidNotifications, NotAllowed
 from orchestrations.models import Notification, Orchestration, SigningSecret
@@ -198,6 +199,11 @@ def test_the_signing_secret_stays_until_it_is_renewed_and_is_stored_encrypted() 
     secret = signing_secret(orchestration)
     assert signing_secret(orchestration) == secret
     assert secret not in SigningSecret.objects.get().cipher
+    before = AuditEntry.objects.count()
     renewed = signing_secret(orchestration, renew=True)
     assert renewed != secret
+    assert AuditEntry.objects.count() == before + 1
+    entry = AuditEntry.objects.latest("pk")
+    assert "Signing secret" in str(entry.changes)
+    assert secret not in str(entry.changes)
     assert signing_secret(orchestration) == renewed
