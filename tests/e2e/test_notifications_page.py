@@ -1,0 +1,123 @@
+"""The page of notifications in a real browser: chips by keyboard, tests, without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from orchestrations.models import Orchestration
+from orchestrations.services.notifications import notifications_of, save_notifications
+from orchestrations.services.recipients import clear_text
+from tests.builders import PASSWORD, make_empty_orchestration, make_user
+from tests.receivers import HookServer, Reply
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # The driver runs an event loop in this thread, which Django takes for asynchronous code.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def orchestration() -> Orchestration:
+    make_user(role="Editor", name="editor")
+    return make_empty_orchestration(name="Nightly")
+
+
+@pytest.fixture
+def open_page(
+    browser: Browser, live_server: LiveServer, orchestration: Orchestration
+) -> Iterator[Open]:
+    contexts = []
+
+    def begin(*, scripts: bool = True) -> Page:
+        context = browser.new_context(java_script_enabled=scripts, base_url=live_server.url)
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        address = reverse("notifications", args=[orchestration.pk])
+        page.goto(f"{reverse('login')}?next={address}")
+        page.fill("input[name=username]", "editor")
+        page.fill("input[name=password]", PASSWORD)
+        page.click("button[type=submit]")
+        page.wait_for_url(f"**{address}")
+        return page
+
+    yield begin
+    for context in contexts:
+        context.close()
+
+
+def told(orchestration: Orchestration) -> list[tuple[str, str]]:
+    return [(row.event, clear_text(row.address)) for row in notifications_of(orchestration)]
+
+
+def test_addresses_are_typed_as_chips_saved_and_tested(
+    open_page: Open, orchestration: Orchestration, hook: HookServer
+) -> None:
+    hook.replies = [Reply(200), Reply(404, b"gone")]
+    page = open_page()
+    errors = page.get_by_role("combobox", name="Errors", exact=True)
+    errors.click()
+    page.keyboard.type("ann@example.com")
+    page.keyboard.press("Enter")
+    page.keyboard.type(hook.url)
+    page.keyboard.press("Enter")
+    chips = page.locator("form .ts-control .item")
+    expect(chips).to_contain_text(["ann@example.com", f"Webhook{short(hook.url)}"])
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("The notifications have been saved.")).to_be_visible()
+    assert told(orchestration) == [("error", "ann@example.com"), ("error", hook.url)]
+
+    row = page.get_by_role("row").filter(has_text=short(hook.url))
+    row.get_by_role("button", name="Send test").click()
+    expect(row.get_by_text("Sent", exact=True)).to_be_visible()
+    row.get_by_role("button", name="Send test").click()
+    expect(row.get_by_text("404: gone")).to_be_visible()
+    expect(page.locator("#delivery-list tbody tr")).to_have_count(2)
+
+    page.locator("form .ts-control .item .remove").first.click()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#notification-recipients tbody tr")).to_have_count(1)
+    assert told(orchestration) == [("error", hook.url)]
+
+
+def test_what_is_wrong_stays_typed(open_page: Open, orchestration: Orchestration) -> None:
+    page = open_page()
+    page.get_by_role("combobox", name="Warnings", exact=True).click()
+    page.keyboard.type("ann")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("“ann” is neither an e-mail address nor a URL")).to_be_visible()
+    expect(page.locator("form .ts-control .item")).to_contain_text(["ann"])
+    assert told(orchestration) == []
+
+
+def test_it_works_without_javascript(open_page: Open, orchestration: Orchestration) -> None:
+    url = "https://hooks.slack.com/services/T000/B000/abcdefgha1B2"
+    save_notifications(orchestration, [{"event": "error", "address": url}], user=None)
+    page = open_page(scripts=False)
+    page.get_by_label("Success", exact=True).fill("ann@example.com\nbob@example.com")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("The notifications have been saved.")).to_be_visible()
+    assert told(orchestration) == [
+        ("error", url),
+        ("success", "ann@example.com"),
+        ("success", "bob@example.com"),
+    ]
+
+
+def short(url: str) -> str:
+    return f"{url.partition('/hooks')[0]}/…{url[-4:]}"
