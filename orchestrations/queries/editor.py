@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from components.enums import JobStatus
 from components.models import Component, Configuration, Job
@@ -17,7 +17,7 @@ from orchestrations.queries.differences import Part
 from orchestrations.queries.versions import compare
 
 NESTED = "Orchestrations"
-HEAVY = ("parameters", "input", "output", "state", "description", "component__documentation")
+HEAVY = ("parameters", "input", "output", "state", "description")
 
 R = TypeVar("R", Configuration, Orchestration)
 
@@ -71,12 +71,14 @@ def targets_of(values: Iterable[str]) -> dict[str, Target]:
         kind, _, number = value.partition(":")
         if kind in ids and number.isascii() and number.isdecimal() and len(number) <= 18:  # noqa: PLR2004
             ids[kind].add(int(number))
-    configurations = Configuration.objects.select_related("component").filter(
-        pk__in=ids["configuration"]
+    configurations = (
+        Configuration.objects.filter(pk__in=ids["configuration"])
+        .prefetch_related(Prefetch("component", Component.objects.defer("documentation")))
+        .defer(*HEAVY)
     )
     orchestrations = Orchestration.objects.filter(pk__in=ids["orchestration"])
     found = [
-        *(_configuration(c) for c in configurations.defer(*HEAVY)),
+        *(_configuration(c) for c in configurations),
         *(_orchestration(o) for o in orchestrations),
     ]
     return {target.value: target for target in found}
@@ -97,8 +99,10 @@ def configuration_choices(
     rows = _with_last(
         found.select_related("component"), Job.objects.filter(configuration=OuterRef("pk")), limit
     )
-    rows = rows.defer(*HEAVY)
-    choices = [_choice(c, _configuration(c), dict(JobStatus.choices)) for c in rows]
+    rows = rows.defer(*HEAVY, "component__documentation", "component__schema")
+    choices = [
+        _choice(c, _configuration(c, with_schema=False), dict(JobStatus.choices)) for c in rows
+    ]
     return choices, found.count() - len(choices)
 
 
@@ -137,7 +141,7 @@ def _choice(row: Any, target: Target, labels: dict[str, str]) -> Choice:
     return Choice(row.pk, target, row.last_status, label, row.last_at)
 
 
-def _configuration(configuration: Configuration) -> Target:
+def _configuration(configuration: Configuration, *, with_schema: bool = True) -> Target:
     component = configuration.component
     return Target(
         value=f"configuration:{configuration.pk}",
@@ -147,7 +151,7 @@ def _configuration(configuration: Configuration) -> Target:
         icon=component.icon,
         url=configuration.get_absolute_url(),
         in_trash=configuration.deleted_at is not None,
-        schema=component.schema,
+        schema=component.schema if with_schema else {},
     )
 
 

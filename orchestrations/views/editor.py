@@ -90,7 +90,7 @@ def _part(request: HttpRequest, form: TasksForm, action: str) -> HttpResponse | 
         return None
     form.apply(action, request.POST)
     row = form.find(key)
-    return render(request, ROW_PARTS[verb], {**context, "task": row}) if row else None
+    return render(request, ROW_PARTS[verb], {**context, "task": row, "live": True}) if row else None
 
 
 def _address(orchestration: Orchestration | None) -> str:

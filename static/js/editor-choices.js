@@ -3,7 +3,7 @@
 const content = document.getElementById("modal-content");
 let count = 0;
 
-const chosenFor = () => content.querySelector("[data-choices]")?.dataset.choices;
+const chosenFor = () => content.querySelector("[data-adder]")?.dataset.adder;
 
 document.addEventListener("htmx:configRequest", (event) => {
   const opener = event.target.closest?.("[data-new-task]");
@@ -17,7 +17,8 @@ document.addEventListener("htmx:configRequest", (event) => {
 document.addEventListener("htmx:beforeSwap", (event) => {
   const button = event.detail.requestConfig?.elt;
   if (!button?.dataset?.addTask || !event.detail.shouldSwap) return;
-  const list = document.getElementById(`tasks-${chosenFor()}`);
+  const phase = [...document.querySelectorAll(".editor-phase")].find((section) => section.dataset.key === chosenFor());
+  const list = phase?.querySelector("[data-tasks]");
   if (!list) {
     event.detail.shouldSwap = false;
     return;
@@ -30,20 +31,20 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 function step(from, by) {
-  const all = [...content.querySelectorAll(".choice:not(:disabled)")];
+  const all = [...content.querySelectorAll(".adder-choice:not(:disabled)")];
   const next = all[all.indexOf(from) + by];
   (next ?? (by < 0 ? content.querySelector("#choice-search") : null))?.focus();
 }
 
 content.addEventListener("keydown", (event) => {
   const isSearch = event.target.id === "choice-search";
-  if (!isSearch && !event.target.matches(".choice")) return;
+  if (!isSearch && !event.target.matches(".adder-choice")) return;
   if (event.key === "ArrowDown" || (event.key === "ArrowUp" && !isSearch)) {
     event.preventDefault();
     step(isSearch ? null : event.target, event.key === "ArrowDown" ? 1 : -1);
   } else if (event.key === "Enter" && isSearch) {
     event.preventDefault();
-    if (!content.querySelector(".htmx-request")) content.querySelector(".choice:not(:disabled)")?.click();
+    if (!content.querySelector(".htmx-request")) content.querySelector(".adder-choice:not(:disabled)")?.click();
   }
 });
 content.addEventListener("click", (event) => {

@@ -28,9 +28,13 @@ function untouched() {
   return names;
 }
 
+// What phases wait for stands elsewhere, in another order, while it is edited.
 function contents() {
   const same = untouched();
-  return JSON.stringify(entries().filter(([name]) => !PASSING.test(name) && !same.has(name)));
+  const told = entries().filter(([name]) => !PASSING.test(name) && !same.has(name));
+  const chosen = new Set(told.filter(([name]) => name.startsWith("own-")).map(([name]) => name.slice(4)));
+  const waits = told.filter(([name]) => chosen.has(name.replace(/^(own|needs)-/, "")) && /^(own|needs)-/.test(name));
+  return JSON.stringify([told.filter(([name]) => !/^(own|needs)-/.test(name)), waits.map(String).sort()]);
 }
 
 const saved = contents();
@@ -104,6 +108,7 @@ function addPhase() {
   const holder = document.createElement("template");
   holder.innerHTML = document.getElementById("phase-template").innerHTML.replaceAll("__key__", key);
   const phase = holder.content.querySelector(".editor-phase");
+  phase.querySelectorAll("noscript").forEach((element) => element.remove());
   phase.querySelector(".editor-phase-name").value = name;
   phase.querySelector(".editor-phase-name").defaultValue = name;
   document.getElementById("editor-phases").append(phase);
@@ -112,15 +117,24 @@ function addPhase() {
   return phase;
 }
 
+// Only what is different is written: each write makes the browser look at all styles again.
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function setLabel(element, label) {
+  if (element.getAttribute("aria-label") !== label) element.setAttribute("aria-label", label);
+}
+
 function settle() {
   const phases = all("#editor-phases > .editor-phase");
   if (phases.at(-1)?.querySelector(".editor-task") || phases.length === 0) phases.push(addPhase());
   for (const phase of phases) {
     const count = phase.querySelectorAll(".editor-task").length;
     const name = phase.querySelector(".editor-phase-name").value;
-    phase.querySelector("[data-count]").textContent = count ? plural(count, "task") : "";
-    phase.setAttribute("aria-label", `Phase ${name}`);
-    phase.querySelector("[data-handle]").setAttribute("aria-label", `Move phase ${name}`);
+    setText(phase.querySelector("[data-count]"), count ? plural(count, "task") : "");
+    setLabel(phase, `Phase ${name}`);
+    setLabel(phase.querySelector("[data-handle]"), `Move phase ${name}`);
   }
   offerPhases(phases);
   showSelection();
@@ -129,15 +143,17 @@ function settle() {
 function offerPhases(phases) {
   const select = document.getElementById("move-to");
   const chosen = select.value;
-  const options = phases.map((phase, place) => new Option(`${place + 1} · ${phase.querySelector(".editor-phase-name").value.slice(0, 60)}`, phase.dataset.key));
-  select.replaceChildren(...options, new Option("A new phase…", "new"));
+  const wanted = phases.map((phase, place) => [`${place + 1} · ${phase.querySelector(".editor-phase-name").value.slice(0, 60)}`, phase.dataset.key]);
+  const present = [...select.options].slice(0, -1).map((option) => [option.text, option.value]);
+  if (JSON.stringify(wanted) === JSON.stringify(present)) return;
+  select.replaceChildren(...wanted.map(([text, value]) => new Option(text, value)), new Option("A new phase…", "new"));
   if ([...select.options].some((option) => option.value === chosen)) select.value = chosen;
 }
 
 function showSelection() {
   const phases = all("[data-pick-phase]:checked").length;
   const tasks = all("[data-pick]:checked").length;
-  form.querySelector("[data-picked]").textContent = `${plural(tasks, "task")} selected${phases ? `, ${plural(phases, "phase")}` : ""}`;
+  setText(form.querySelector("[data-picked]"), `${plural(tasks, "task")} selected${phases ? `, ${plural(phases, "phase")}` : ""}`);
   form.querySelector("[data-merge]").disabled = phases < 2;
 }
 
@@ -149,14 +165,27 @@ function structureChanged() {
 
 onMoved(structureChanged);
 
+// Rows were drawn by the server: all of them, one whose panel was opened or closed, or a new one.
 document.addEventListener("htmx:afterSettle", (event) => {
-  const target = event.detail.target;
-  const isRow = event.detail.requestConfig?.elt?.dataset?.addTask;
-  if (!isRow && !form.contains(target) && target.id !== "orchestration-tasks" && !form.contains(document.getElementById(target.id))) return;
+  const { target, requestConfig, xhr } = event.detail;
+  const asked = requestConfig?.elt;
+  const isNew = Boolean(asked?.dataset?.addTask);
+  const isRow = target.matches?.(".editor-task");
+  if (!isNew && !isRow && target.id !== "orchestration-tasks") return;
   settle();
   note();
-  if (isRow) htmx.trigger(form, "phases-changed");
+  if (isNew) htmx.trigger(form, "phases-changed");
+  if (isRow) all(".editor-task").find((row) => row.dataset.key === target.dataset.key)?.querySelector("[data-options]").focus();
+  if (xhr?.status === 422) showProblem();
 });
+
+// What keeps it from being saved may be far down.
+function showProblem() {
+  const problem = form.querySelector(".editor-phases [role=alert], #variables [role=alert], #phase-order [role=alert], [role=alert]");
+  const shown = form.querySelector("#edit-conflict") ?? problem;
+  shown?.scrollIntoView({ block: "center" });
+  shown?.parentElement.querySelector(".is-invalid")?.focus({ preventScroll: true });
+}
 
 // ---- Clicks that need no server
 
@@ -215,6 +244,13 @@ const CLICKS = {
   },
 };
 
+// The menus of all rows are alike: one is filled when it is opened.
+form.addEventListener("toggle", (event) => {
+  const menu = event.target;
+  if (!menu.dataset.menu || !menu.open || menu.querySelector(".menu-list")) return;
+  menu.append(document.getElementById(menu.dataset.menu).content.cloneNode(true));
+}, true);
+
 form.addEventListener("click", (event) => {
   for (const [selector, act] of Object.entries(CLICKS)) {
     const button = event.target.closest(selector);
@@ -225,12 +261,14 @@ form.addEventListener("click", (event) => {
   }
 });
 form.addEventListener("change", (event) => {
+  if (!event.target.matches("input, select, textarea")) return; // dragging has events of this name too
   if (event.target.matches("[data-pick]")) selectTask(event.target);
   else if (event.target.matches("[data-pick-phase]")) selectPhase(event.target);
   else if (event.target.matches(".editor-phase-name")) structureChanged();
   else note();
 });
 form.addEventListener("input", (event) => {
+  event.target.classList.remove("is-invalid");
   if (event.target.matches("input:not([type=checkbox]), textarea")) note(event.target.name || event.target.id);
 });
 

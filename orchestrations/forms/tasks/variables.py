@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
-from orchestrations.validators import MAX_VARIABLES
+from orchestrations.validators import MAX_VARIABLES, variable_errors
 
 MOST = MAX_VARIABLES + 1
 
@@ -41,13 +41,15 @@ def posted_variables(posted: QueryDict) -> list[VariableRow]:
 
 
 def check(rows: list[VariableRow]) -> bool:
-    """Tell whether the rows are a mapping; says at a row what keeps it from being one."""
+    """Tell whether the rows can be saved; says at each what is wrong with it."""
     seen: set[str] = set()
     for row in rows:
         if not row.name:
             row.error = "Give it a name."
         elif row.name in seen:
             row.error = "Another variable has this name."
+        else:
+            row.error = next(iter(variable_errors({row.name: row.value}).values()), "")
         seen.add(row.name)
     return not any(row.error for row in rows)
 
