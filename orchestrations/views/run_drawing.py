@@ -19,8 +19,8 @@ from orchestrations.queries.run_history import usual_phases
 from orchestrations.queries.run_page import PhaseRow, RunDetail, TaskRow
 from orchestrator_site.lib.live import number
 
-ROWS = 50  # of one phase, before somebody asks for all
-OPEN_ROWS = 150  # of all phases that are open at first
+ROWS = 40  # of one phase, before somebody asks for all
+OPEN_ROWS = 100  # of all phases that are open at first
 TABS = ("tasks", "gantt", "log")
 NOTABLE = (
     *(TaskStatus.ERROR, TaskStatus.WARNING, TaskStatus.PROCESSING),

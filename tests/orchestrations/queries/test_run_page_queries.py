@@ -106,7 +106,7 @@ def test_the_page_of_a_run_costs_the_same_for_many_tasks(control: Control) -> No
                     assert (row.reason, row.task.configuration, row.task.child) is not None
         return len(found)
 
-    assert (count(1), count(6)) == (5, 5)
+    assert (count(1), count(6)) == (7, 7)
 
 
 def test_there_is_no_page_of_an_unknown_run() -> None:
