@@ -4,8 +4,8 @@
     DATABASE_URL=postgresql://… python bench/run_page.py
 
 Prints a JSON line per view: the medians of the server's time and of its processor time, both in
-milliseconds, the number of queries, and the bytes of the answer. `DATABASE_URL` names a database that
-is filled and left; without it a SQLite file of this benchmark is used.
+milliseconds, the number of queries, and the bytes of the answer. `DATABASE_URL` names a
+database that is filled and left; without it a SQLite file of this benchmark is used.
 """
 
 from __future__ import annotations

@@ -174,7 +174,7 @@ def test_the_log_is_filtered_and_the_address_says_so(viewer: Client, control: Co
     control.end(run, "t1", JobStatus.ERROR, "Oh.")
     path = reverse("run-log", args=[run.pk])
     task = control.task(run, "t1").pk
-    asked = {"level": "error", "task": task, "q": ""}
+    asked: dict[str, str | int] = {"level": "error", "task": task, "q": ""}
     answer = viewer.get(path, asked, headers=HTMX)
     assert re.findall(r'log-event">([^<]+)<', answer.content.decode()) == ["Error: Oh."]
     page = f"{run.get_absolute_url()}?tab=log&level=error&task={task}"
