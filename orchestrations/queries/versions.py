@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from components.models import Configuration
 from orchestrations.enums import Channel
@@ -12,6 +11,7 @@ from orchestrations.models import Orchestration
 from orchestrations.models.orchestration import Definition, NotificationDesign
 from orchestrations.queries.differences import Names, Part, differences, target
 from orchestrator_site.lib.secrets import UnreadableSecret, Vault, hide_tree, site_keys
+from orchestrator_site.lib.shown_urls import show_url
 
 
 def compare(old: Definition, new: Definition) -> list[Part]:
@@ -58,18 +58,11 @@ def shown_definition(definition: Definition) -> dict[str, Any]:
 
 
 def _recipient(notification: NotificationDesign) -> str:
-    """Return an address as people may see it: of a URL, which is a secret, only the host."""
+    """Return an address as people may see it: of a URL, which is a secret, host and end."""
     address = notification["address"]
     if notification["channel"] == Channel.EMAIL:
         return address
     try:
-        host = urlsplit(str(Vault(site_keys()).decrypt(address))).hostname
+        return show_url(str(Vault(site_keys()).decrypt(address)))
     except (UnreadableSecret, ValueError):
-        host = None
-    return f"{host}/…" if host else "a URL that cannot be read"
-
-
-def definitions(orchestration: Orchestration, numbers: Sequence[int]) -> dict[int, Definition]:
-    """Return what some versions of an orchestration hold, by number; those that exist."""
-    found = orchestration.versions.filter(number__in=numbers)
-    return dict(found.values_list("number", "definition"))
+        return "a URL that cannot be read"

@@ -15,12 +15,10 @@ from django.core.validators import validate_email
 
 from orchestrations.enums import Channel
 from orchestrator_site.lib.secrets import PREFIX, UnreadableSecret, Vault, site_keys
+from orchestrator_site.lib.shown_urls import HIDDEN_PART, show_url
 
 MAX_ADDRESS = 2000
 MAX_EMAIL = 254
-SHOWN_END = 4  # characters of a URL's end that are shown
-SHOWN_HOST = 200
-HIDDEN_PART = "…"  # no address holds it: a text that does is one as it was shown
 SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
 TEAMS_HOSTS = (".webhook.office.com", ".logic.azure.com", ".powerplatform.com")
 
@@ -106,15 +104,6 @@ def _of_email(text: str) -> Address:
 
 def _of_url(url: str, *, stored: str) -> Address:
     return Address(stored, show_url(url), digest_of(url), channel_of(url))
-
-
-def show_url(url: str) -> str:
-    """Return a URL for people: `https://hooks.slack.com/…a1B2`."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2][:SHOWN_HOST]
-    rest = url.partition(parts.netloc)[2]
-    end = rest[-SHOWN_END:] if len(rest) > 3 * SHOWN_END else ""
-    return f"{parts.scheme}://{host}/{HIDDEN_PART}{end}"
 
 
 def _check_url(url: str) -> None:

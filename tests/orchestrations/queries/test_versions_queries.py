@@ -38,10 +38,10 @@ def test_names_are_looked_up_in_two_queries(
     ]
 
 
-def test_of_a_webhook_only_the_host_is_shown() -> None:
+def test_of_a_webhook_only_host_and_end_are_shown() -> None:
     orchestration = make_orchestration([])
     old: Definition = orchestration.versions.get().definition
-    url = Vault(site_keys()).encrypt("https://hooks.example.com/T0/secret")
+    url = Vault(site_keys()).encrypt("https://hooks.example.com/services/T0/secret")
     rows: list[dict[str, Any]] = [
         {"key": "a", "event": "error", "channel": "slack", "address": url, "threshold": None},
         {"key": "b", "event": "error", "channel": "slack", "address": "odd", "threshold": None},
@@ -50,7 +50,7 @@ def test_of_a_webhook_only_the_host_is_shown() -> None:
     new: Any = {**old, "notifications": rows}
     assert as_text(compare(old, new)) == [
         "Notifications",
-        "  + Errors to hooks.example.com/… by Slack",
+        "  + Errors to https://hooks.example.com/…cret by Slack",
         "  + Errors to a URL that cannot be read by Slack",
         "  + Errors to a@b.c by E-mail",
     ]
