@@ -24,6 +24,7 @@ from components.views.configurations import RECENT
 from components.views.finding import find, person
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, requires
 from orchestrator_site.lib.htmx import done, redirect, render_page_or_fragment
+from orchestrator_site.lib.live import number as number_in
 
 PAGE = 50
 
@@ -55,8 +56,13 @@ def configuration_jobs(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def configuration_copy(request: HttpRequest, pk: int) -> HttpResponse:
     found = find(pk)
-    copy = copy_configuration(found, name=request.POST.get("name", ""), user=person(request))
-    messages.success(request, f"This is the copy of {found.name}.")
+    version = number_in(request.POST.get("version"))
+    if version is not None:
+        get_object_or_404(found.versions, number=version)
+    name = request.POST.get("name", "")
+    copy = copy_configuration(found, name=name, user=person(request), number=version)
+    of = found.name if version is None else f"version {version} of {found.name}"
+    messages.success(request, f"This is the copy of {of}.")
     return redirect(request, copy.get_absolute_url())
 
 

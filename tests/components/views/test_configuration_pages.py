@@ -291,6 +291,20 @@ def test_versions_are_compared_and_restored(
     assert "Restored version 1" in listed
 
 
+def test_an_earlier_version_is_copied(
+    client: Client, editor: User, configuration: Configuration
+) -> None:
+    update_configuration(configuration, user=editor, name="New", parameters={"url": "http://b"})
+    answer = client.post(url("-copy", configuration), {"version": "1"}, follow=True)
+    copy = Configuration.objects.exclude(pk=configuration.pk).get()
+    assert (copy.name, copy.parameters["url"]) == ("Orders (copy)", "http://a")
+    assert decrypt_tree(copy.parameters)["#key"] == "s3cret"
+    assert "This is the copy of version 1 of New." in text_of(answer)
+    assert client.post(url("-copy", configuration), {"version": "9"}).status_code == 404
+    listed = client.get(url("-versions", configuration)).content.decode()
+    assert f"{url('-compare', configuration)}?from=2&amp;to=1" in listed
+
+
 def test_it_is_copied_thrown_away_and_restored(
     client: Client, editor: User, configuration: Configuration
 ) -> None:
