@@ -153,13 +153,14 @@ class NotificationsForm(forms.Form):
         ]
 
     def _refuse(self, error: InvalidNotifications) -> None:
+        typed = dict(self.cleaned_data)  # a field leaves it with its first error
         for path, text in error.fields.items():
             event, _, rest = path.partition(".")
             place, _, name = rest.partition(".")
             if name == "threshold":
                 self.add_error(f"{event}_threshold", text)
                 continue
-            lines = self.cleaned_data.get(event, [])
+            lines = typed.get(event, [])
             line = lines[int(place)] if place.isdigit() and int(place) < len(lines) else ""
             said = text if not line or line[:80] in text else f"{_short(line)}: {text}"
             self.add_error(event if event in self.fields else None, said)

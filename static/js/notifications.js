@@ -51,6 +51,8 @@ onContent(FIELD, async (field) => {
       return value ? { value, text: value } : false;
     },
     createOnBlur: true,
+    addPrecedence: true, // Enter takes what was typed, not whom it only resembles,
+    refreshThrottle: 0, // however fast
     persist: false,
     maxOptions: null,
     hidePlaceholder: true,

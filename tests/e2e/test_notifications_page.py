@@ -81,7 +81,8 @@ def test_addresses_are_typed_as_chips_saved_and_tested(
     expect(page.get_by_text("The notifications have been saved.")).to_be_visible()
     assert told(orchestration) == [("error", "ann@example.com"), ("error", hook.url)]
 
-    row = page.get_by_role("row").filter(has_text=short(hook.url))
+    recipients = page.locator("#notification-recipients")
+    row = recipients.get_by_role("row").filter(has_text=short(hook.url))
     row.get_by_role("button", name="Send test").click()
     expect(row.get_by_text("Sent", exact=True)).to_be_visible()
     row.get_by_role("button", name="Send test").click()
@@ -92,6 +93,25 @@ def test_addresses_are_typed_as_chips_saved_and_tested(
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#notification-recipients tbody tr")).to_have_count(1)
     assert told(orchestration) == [("error", hook.url)]
+
+
+def test_enter_takes_what_was_typed_not_whom_it_resembles(
+    open_page: Open, orchestration: Orchestration
+) -> None:
+    save_notifications(orchestration, [{"event": "error", "address": "ann@example.com"}], user=None)
+    page = open_page()
+    page.get_by_role("combobox", name="Warnings", exact=True).click()
+    page.keyboard.type("nn@example.com")
+    page.keyboard.press("Enter")
+    page.keyboard.type("ann@example.co")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("The notifications have been saved.")).to_be_visible()
+    assert told(orchestration) == [
+        ("error", "ann@example.com"),
+        ("warning", "nn@example.com"),
+        ("warning", "ann@example.co"),
+    ]
 
 
 def test_what_is_wrong_stays_typed(open_page: Open, orchestration: Orchestration) -> None:

@@ -124,7 +124,7 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_typed_is_lost(
         page,
         orchestration,
         error="ann@example.com\nann",
-        warning="https://user:word@example.com/hook",
+        warning="bob\nhttps://user:word@example.com/hook",
         waiting_threshold="0",
     )
     answer = page.post(url("notifications", orchestration.pk), posted, headers=headers)
@@ -137,7 +137,8 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_typed_is_lost(
     assert answer.context["form"].errors == {
         "error": ["“ann” is neither an e-mail address nor a URL that starts with https://."],
         "warning": [
-            "“https://user:word@example.com/hook”: Leave user and password out of the URL."
+            "“bob” is neither an e-mail address nor a URL that starts with https://.",
+            "“https://user:word@example.com/hook”: Leave user and password out of the URL.",
         ],
     }
     assert "ann@example.com\nann</textarea>" in text_of(answer)
