@@ -302,7 +302,7 @@ def _plain(column: Any, value: Any, *, is_flag: bool) -> Any:
     if isinstance(column, ForeignKey) and value is not None:
         return Related(column.related_model, value)
     if isinstance(column, Field) and column.choices:
-        return dict(column.flatchoices).get(value, value)
+        return str(dict(column.flatchoices).get(value, value))
     is_simple = value is None or isinstance(value, str | int | float | datetime)
     return value if is_simple else str(value)  # a time zone of beat's, for one
 

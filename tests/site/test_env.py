@@ -171,3 +171,12 @@ def test_the_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert start(tmp_path).returncode == 0
     assert (tmp_path / "secret_key").read_text() == key
     assert sorted(p.name for p in tmp_path.glob(".secret*")) == []
+
+
+def test_networks_are_read_and_a_wrong_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.networks("X_TEST") == []
+    monkeypatch.setenv("X_TEST", "10.0.0.1/8, 2001:db8::1")
+    assert [str(network) for network in env.networks("X_TEST")] == ["10.0.0.0/8", "2001:db8::1/128"]
+    monkeypatch.setenv("X_TEST", "10.0.0.0/8, proxy")
+    with pytest.raises(ImproperlyConfigured, match=r"^X_TEST takes addresses.*'proxy'"):
+        env.networks("X_TEST")

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 
 from components.models import ApiToken
@@ -28,7 +30,19 @@ def test_an_unknown_user_is_named() -> None:
     assert ApiToken.objects.count() == 0
 
 
-def test_an_unknown_scope_is_refused() -> None:
+@pytest.mark.parametrize("scope", ["all", "trigger"])
+def test_scopes_that_need_more_than_a_word_are_refused(scope: str) -> None:
     make_user(name="ada")
-    with pytest.raises(CommandError, match="invalid choice: 'all'"):
-        call_command("create_token", "nightly", "--user", "ada", "--scope", "all")
+    with pytest.raises(CommandError, match="invalid choice"):
+        call_command("create_token", "nightly", "--user", "ada", "--scope", scope)
+    assert ApiToken.objects.count() == 0
+
+
+def test_it_may_end_after_some_days() -> None:
+    make_user(name="ada")
+    with time_machine.travel(datetime(2026, 11, 22, 18, 0, tzinfo=UTC), tick=False):
+        call_command("create_token", "n", "--user", "ada", "--days", "7", stdout=StringIO())
+        for wrong in ("0", "-1", "36501"):
+            with pytest.raises(CommandError, match="from 1 to 36500"):
+                call_command("create_token", "n", "--user", "ada", "--days", wrong)
+    assert ApiToken.objects.get().expires_at == datetime(2026, 11, 29, 18, 0, tzinfo=UTC)
