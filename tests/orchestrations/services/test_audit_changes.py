@@ -140,10 +140,10 @@ def test_notifications_are_told_without_the_address_of_a_hook() -> None:
     save_notifications(orchestration, wanted, user=None)
     everything = str(list(AuditEntry.objects.values()))
     assert ("secret-path" in everything, "enc::" in everything) == (False, False)
-    first, second = told()
-    assert first == ("created", "notification", "Errors to ada@example.com of Shop")
-    assert second[:2] == ("created", "notification")
-    assert "hooks.example.com/…" in second[2]
+    mail, hook = told()
+    assert mail == ("created", "notification", "Errors to ada@example.com of Shop")
+    assert hook[:2] == ("created", "notification")
+    assert "hooks.example.com/…" in hook[2]
     save_notifications(orchestration, [], user=None)
     assert [row[:2] for row in told()] == [("deleted", "notification")] * 2
     first = signing_secret(orchestration)
