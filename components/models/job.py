@@ -72,6 +72,7 @@ class Job(models.Model):
             models.Index(fields=["configuration", "-id"], name="job_configuration"),
             models.Index(fields=["status", "-id"], name="job_status"),
             models.Index(fields=["component", "-id"], name="job_component"),
+            models.Index(fields=["-id"], condition=~Q(error=""), name="job_error"),
             models.Index(
                 fields=["configuration", "id"],
                 condition=Q(status__in=UNFINISHED_JOB),

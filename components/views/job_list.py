@@ -14,7 +14,7 @@ from components.queries.waiting import job_places
 from orchestrator_site.lib import htmx, search_box
 from orchestrator_site.lib.access import VIEW, requires
 from orchestrator_site.lib.live import mark, unchanged
-from orchestrator_site.lib.paging import KeysetPage, keyset_page
+from orchestrator_site.lib.paging import KeysetPage
 from orchestrator_site.lib.search_fields import Search
 
 PER_PAGE = 50
@@ -61,4 +61,4 @@ def _page(request: HttpRequest, search: Search) -> KeysetPage[Job]:
     user = search_box.person_of(request)
     found = jobs_found(search, user=user, now=timezone.now())
     rows = found.select_related("component", "created_by")
-    return keyset_page(rows, limit=PER_PAGE, **search_box.place_of(request))
+    return search_box.page_of(request, search, rows, limit=PER_PAGE)

@@ -71,6 +71,7 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["orchestration", "-id"], name="run_orchestration"),
             models.Index(fields=["status", "-id"], name="run_status"),
+            models.Index(fields=["-id"], condition=~Q(reason=""), name="run_reason"),
         ]
 
     def __str__(self) -> str:

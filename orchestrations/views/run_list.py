@@ -15,7 +15,7 @@ from orchestrations.queries.waiting import run_places
 from orchestrator_site.lib import htmx, search_box
 from orchestrator_site.lib.access import VIEW, requires
 from orchestrator_site.lib.live import mark, unchanged
-from orchestrator_site.lib.paging import KeysetPage, keyset_page
+from orchestrator_site.lib.paging import KeysetPage
 from orchestrator_site.lib.search_fields import Search
 
 PER_PAGE = 50
@@ -68,4 +68,4 @@ def suggestions(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, search: Search) -> KeysetPage[Run]:
     found = runs_found(search, user=search_box.person_of(request), now=timezone.now())
-    return keyset_page(found, limit=PER_PAGE, **search_box.place_of(request))
+    return search_box.page_of(request, search, found, limit=PER_PAGE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 M = TypeVar("M", bound=Model)
 
@@ -25,19 +25,40 @@ class KeysetPage(Generic[M]):
 
 
 def keyset_page(
-    rows: QuerySet[M], *, limit: int, after: int | None = None, before: int | None = None
+    rows: QuerySet[M],
+    *,
+    limit: int,
+    after: int | None = None,
+    before: int | None = None,
+    moment: str = "",
 ) -> KeysetPage[M]:
     """Return the page of rows that are older than `after`, or newer than `before`; one query.
 
     What is added meanwhile moves no page. Without rows on a page, the way back is still known.
+    `moment` names a column with an index that the rows are ordered by, ids settling ties: for a
+    list that begins long ago, which by ids alone would be looked for from its newest end on. That
+    takes a second query, for the row that the page begins after.
     """
+    order = ("-pk",) if not moment else (f"-{moment}", "-pk")
     if before is not None and after is None:
-        found = list(rows.filter(pk__gt=before).order_by("pk")[: limit + 1])
+        newer = rows.filter(_beyond(rows.model, before, moment, "gt"))
+        found = list(newer.order_by(*order).reverse()[: limit + 1])
         page = found[:limit][::-1]
-        newer = page[0].pk if len(found) > limit else None
-        return KeysetPage(page, newer, page[-1].pk if page else before + 1)
-    wanted = rows if after is None else rows.filter(pk__lt=after)
-    found = list(wanted.order_by("-pk")[: limit + 1])
+        first = page[0].pk if len(found) > limit else None
+        return KeysetPage(page, first, page[-1].pk if page else before + 1)
+    wanted = rows if after is None else rows.filter(_beyond(rows.model, after, moment, "lt"))
+    found = list(wanted.order_by(*order)[: limit + 1])
     page = found[:limit]
     back = None if after is None else (page[0].pk if page else max(after - 1, 0))
     return KeysetPage(page, back, page[-1].pk if len(found) > limit else None)
+
+
+def _beyond(model: type[M], anchor: int, moment: str, way: str) -> Q:
+    """Return what comes after the anchor in the order, or in front of it."""
+    by_id = Q((f"pk__{way}", anchor))
+    if not moment:
+        return by_id
+    row = model._default_manager.filter(pk=anchor).values_list(moment, flat=True).first()  # noqa: SLF001  # the public name of it
+    if row is None:
+        return by_id
+    return Q((f"{moment}__{way}e", row)) & (Q((f"{moment}__{way}", row)) | by_id)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import urlencode
 
 from orchestrator_site.lib.live import number
+from orchestrator_site.lib.paging import KeysetPage, keyset_page
 from orchestrator_site.lib.search_completion import Values, complete
 from orchestrator_site.lib.search_fields import LONGEST, Fields, Search, understand
+
+M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,17 @@ def understood(request: HttpRequest, fields: Fields) -> Search:
     return understand(text, fields, now=timezone.localtime())
 
 
-def place_of(request: HttpRequest) -> dict[str, int | None]:
-    """Return which page of the list an address asks for."""
-    return {name: number(request.GET.get(name)) for name in ("after", "before")}
+def page_of(
+    request: HttpRequest, search: Search, rows: QuerySet[M], *, limit: int
+) -> KeysetPage[M]:
+    """Return the page of what was found that an address asks for."""
+    return keyset_page(
+        rows,
+        limit=limit,
+        after=number(request.GET.get("after")),
+        before=number(request.GET.get("before")),
+        moment="created_at" if search.ends_at("created") else "",
+    )
 
 
 def quick_searches(known: Iterable[tuple[str, str]], search: Search) -> list[QuickSearch]:

@@ -84,6 +84,14 @@ class Search:
     conditions: tuple[Condition, ...] = ()
     problems: tuple[Problem, ...] = ()
 
+    def ends_at(self, key: str) -> bool:
+        """Tell whether a key has an upper limit: what is searched for may begin long ago."""
+        return any(
+            condition.key == key and not condition.negated and span.high is not None
+            for condition in self.conditions
+            for span in condition.spans
+        )
+
     @property
     def sentences(self) -> str:
         """All that is wrong, for programs."""

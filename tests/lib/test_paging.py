@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -43,3 +44,19 @@ def test_a_page_costs_one_query(django_assert_num_queries: Any) -> None:
     make_user()
     with django_assert_num_queries(1):
         page(after=10**17)
+
+
+def test_pages_by_a_moment_follow_it_in_both_directions(django_assert_num_queries: Any) -> None:
+    """The second oldest joined last, two at the same moment."""
+    made = [make_user() for _ in range(5)]
+    days = (2, 5, 3, 3, 1)
+    for user, day in zip(made, days, strict=True):
+        User.objects.filter(pk=user.pk).update(date_joined=datetime(2026, 1, day, tzinfo=UTC))
+    a, b, c, d, e = (made[n].pk for n in (1, 3, 2, 0, 4))
+    assert page(moment="date_joined") == ([a, b], None, b)
+    assert page(moment="date_joined", after=b) == ([c, d], c, d)
+    assert page(moment="date_joined", after=d) == ([e], e, None)
+    assert page(moment="date_joined", before=e) == ([c, d], c, d)
+    assert page(moment="date_joined", before=c) == ([a, b], None, b)
+    with django_assert_num_queries(2):
+        page(moment="date_joined", after=10**9)
