@@ -8,6 +8,7 @@ from ninja import NinjaAPI, Swagger
 from components.api import audit, components, configurations, jobs, storage
 from components.api.base import install
 from orchestrations.api import (
+    exchange,
     notifications,
     orchestrations,
     retention,
@@ -61,6 +62,7 @@ PARTS = (
     versions,
     trash,
     retention,
+    exchange,
 )
 for part in PARTS:
     api.add_router("", part.router)

@@ -86,6 +86,9 @@ CALLS = {
     ("PATCH", "/triggers/{pk}"): WRITE,
     ("DELETE", "/triggers/{pk}"): WRITE,
     ("POST", "/triggers/{pk}/run"): RUN,
+    ("GET", "/export"): READ,
+    ("POST", "/plan"): WRITE,
+    ("POST", "/apply"): WRITE,
 }
 STAFF = {
     ("GET", "/retention"),
