@@ -33,6 +33,7 @@ __all__ = [
     "set_enabled",
     "sweep_triggers",
     "title",
+    "trigger_errors",
     "undelete_trigger",
     "update_trigger",
 ]
@@ -241,17 +242,24 @@ def _checked(trigger: Trigger, tables: Sequence[str]) -> list[str]:
     trigger.name = trigger.name.strip()
     keys = sorted({key.strip() for key in tables})
     wrong = variable_errors(trigger.variables)
-    if len(trigger.name) > LONGEST_NAME:
-        wrong["name"] = f"The name is longer than {LONGEST_NAME} characters."
-    elif "\0" in trigger.name:
-        wrong["name"] = "A name cannot hold a NUL character."
-    if not 1 <= trigger.cooldown <= LONGEST_COOLDOWN:
-        wrong["cooldown"] = f"This takes a whole number of minutes from 1 to {LONGEST_COOLDOWN}."
-    if problem := _table_problem(keys):
-        wrong["tables"] = problem
+    wrong |= trigger_errors(trigger.name, keys, trigger.cooldown)
     if wrong:
         raise InvalidTrigger(" ".join(wrong.values()), fields=wrong)
     return keys
+
+
+def trigger_errors(name: str, tables: Sequence[str], cooldown: int) -> dict[str, str]:
+    """Return a sentence for each wrong field of a trigger."""
+    wrong: dict[str, str] = {}
+    if len(name) > LONGEST_NAME:
+        wrong["name"] = f"The name is longer than {LONGEST_NAME} characters."
+    elif "\0" in name:
+        wrong["name"] = "A name cannot hold a NUL character."
+    if not 1 <= cooldown <= LONGEST_COOLDOWN:
+        wrong["cooldown"] = f"This takes a whole number of minutes from 1 to {LONGEST_COOLDOWN}."
+    if problem := _table_problem(tables):
+        wrong["tables"] = problem
+    return wrong
 
 
 def _table_problem(keys: Sequence[str]) -> str:

@@ -33,6 +33,8 @@ class Command(BaseCommand):
         if target == "-":
             self.stdout.write(to_yaml(document), ending="")
             return
+        if Path(target).exists() and not Path(target).is_dir():
+            raise CommandError(f"{target} is no directory.")
         try:
             written = write(Path(target), document, selection)
         except OSError as error:

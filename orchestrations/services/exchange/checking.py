@@ -19,6 +19,7 @@ from orchestrations.services.exchange.keys import KEY, KEY_HELP, MAX_KEY
 from orchestrations.services.exchange.problems import Path
 from orchestrations.services.exchange.reading import Documents
 from orchestrations.services.schedules import MOST_MISFIRES
+from orchestrations.services.triggers import trigger_errors
 from orchestrations.validators import variable_errors
 
 Kind = type | tuple[type, ...]
@@ -201,10 +202,13 @@ class _Checker:
     def _trigger(self, path: Path, value: Any) -> dict[str, Any]:
         fields = self._fields(path, value, TRIGGER, required=("tables",))
         self._variables(path, fields)
-        self._texts((*path, "tables"), fields.get("tables", []))
+        tables = fields.get("tables", [])
         usual = {"name": "", "cooldown": 5, "enabled": True, "variables": {}}
-        whole = {**usual, **fields}
-        return {**whole, "name": whole["name"].strip()}
+        whole = {**usual, **fields, "name": fields.get("name", "").strip()}
+        if self._texts((*path, "tables"), tables) and "tables" in fields:
+            for name, text in trigger_errors(whole["name"], tables, whole["cooldown"]).items():
+                self.documents.problem((*path, name), text)
+        return whole
 
     def _notification(self, path: Path, value: Any) -> dict[str, Any]:
         fields = self._fields(path, value, NOTIFICATION, required=("event", "to"))
@@ -238,10 +242,12 @@ class _Checker:
                 self.documents.problem(path, f"Say its {name}.")
         return found
 
-    def _texts(self, path: Path, values: list[Any]) -> None:
-        for number, value in enumerate(values):
-            if not isinstance(value, str):
-                self.documents.problem((*path, number), WORDS[str])
+    def _texts(self, path: Path, values: list[Any]) -> bool:
+        """Tell whether all are texts; others are noted."""
+        others = [number for number, value in enumerate(values) if not isinstance(value, str)]
+        for number in others:
+            self.documents.problem((*path, number), WORDS[str])
+        return not others
 
     def _variables(self, path: Path, fields: Mapping[str, Any]) -> None:
         for place, text in variable_errors(fields.get("variables", {})).items():

@@ -113,6 +113,7 @@ class _Reader:
                     self._add(kind, key, item)
             elif part is not None:
                 self._problem(self._line((kind,)), (kind,), "This must be a mapping of keys.")
+        self.documents.places = {**self.places, **self.documents.places}
 
     def value(self, text: str) -> Any:
         """Return the content of a text of YAML; None where it is empty or wrong."""
@@ -147,9 +148,6 @@ class _Reader:
             self._problem(self._line((kind, key)), (kind, key), text)
             return
         known[key] = item
-        for path, place in self.places.items():
-            if path[:2] == (kind, key):
-                self.documents.places[path] = place
 
     def _value(self, node: Any, path: Path) -> Any:
         line = node.start_mark.line + 1
