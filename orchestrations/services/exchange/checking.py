@@ -239,7 +239,7 @@ class _Checker:
                 found[name] = item
         for name in required:
             if value.get(name) in (None, ""):
-                self.documents.problem(path, f"Say its {name}.")
+                self.documents.problem(path, f"It needs “{name}”.")
         return found
 
     def _texts(self, path: Path, values: list[Any]) -> bool:
