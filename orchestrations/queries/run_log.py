@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils import timezone
@@ -98,11 +98,12 @@ def log_tail(
 ) -> LogPage:
     """Return the last entries, or the last ones before a place."""
     wanted = wanted or Wanted()
-    events, lines = _sources(run, wanted)
+    names = _names(run, wanted.task)
+    events, lines = _sources(run, wanted, names)
     if before is not None:
         events, lines = _before(events, before, "e"), _before(lines, before, "l")
     events, lines = events.order_by("-at", "-pk"), lines.order_by("-at", "-pk")
-    found = _merged(run, events, lines, limit, is_backward=True)
+    found = _merged(names, events, lines, limit, is_backward=True)
     page = found[:limit][::-1]
     after = page[-1].place if page else None
     return LogPage(page, page[0].place if len(found) > limit else None, after)
@@ -112,11 +113,13 @@ def log_after(
     run: Run, wanted: Wanted | None = None, *, after: Cursor | None = None, limit: int = PAGE
 ) -> LogPage:
     """Return the first entries after a place, or the first of all."""
-    events, lines = _sources(run, wanted or Wanted())
+    wanted = wanted or Wanted()
+    names = _names(run, wanted.task)
+    events, lines = _sources(run, wanted, names)
     if after is not None:
         events, lines = _after(events, after, "e"), _after(lines, after, "l")
     events, lines = events.order_by("at", "pk"), lines.order_by("at", "pk")
-    found = _merged(run, events, lines, limit, is_backward=False)
+    found = _merged(names, events, lines, limit, is_backward=False)
     page = found[:limit]
     return LogPage(page, None, page[-1].place if page else after, len(found) > limit)
 
@@ -134,8 +137,10 @@ def log_text(run: Run) -> Iterator[str]:
         place = page.after
 
 
-def _sources(run: Run, wanted: Wanted) -> tuple[QuerySet[RunEvent], QuerySet[JobLog]]:
-    events, lines = RunEvent.objects.filter(run=run), _lines_of(run, wanted.task)
+def _sources(
+    run: Run, wanted: Wanted, jobs: Collection[int]
+) -> tuple[QuerySet[RunEvent], QuerySet[JobLog]]:
+    events, lines = RunEvent.objects.filter(run=run), _lines_of(run, jobs)
     if wanted.task is not None:
         events = events.filter(task_run=wanted.task)
     if wanted.level in AT_LEAST:
@@ -159,20 +164,25 @@ def _sources(run: Run, wanted: Wanted) -> tuple[QuerySet[RunEvent], QuerySet[Job
     return events, lines
 
 
-def _lines_of(run: Run, task: int | None) -> QuerySet[JobLog]:
+def _names(run: Run, task: int | None) -> dict[int, str]:
+    """Return the names of the tasks that the jobs of a run are attempts at, by job."""
     attempts = TaskAttempt.objects.filter(task_run__run=run)
     if task is not None:
         attempts = attempts.filter(task_run=task)
-    jobs = attempts.order_by().values("job")
+    return dict(attempts.order_by().values_list("job", "task_run__name"))
+
+
+def _lines_of(run: Run, jobs: Collection[int]) -> QuerySet[JobLog]:
     if _count(jobs) <= SORTED:
         return JobLog.objects.filter(job__in=jobs)
     begin = run.started_at or run.created_at
-    # the sum keeps databases from reading job by job and sorting all
+    # The sum keeps databases from reading job by job and sorting all; and the jobs are named, since
+    # of a subquery PostgreSQL expects so few lines that it reads all of them.
     along = JobLog.objects.alias(of_job=F("job_id") + 0).filter(of_job__in=jobs, at__gte=begin)
     return along.filter(at__lte=run.ended_at + SETTLED) if run.ended_at else along
 
 
-def _count(jobs: QuerySet[TaskAttempt, Any]) -> int:
+def _count(jobs: Collection[int]) -> int:
     """Return how many lines some jobs have, by the numbers of their last ones."""
     last = JobLog.objects.filter(job=OuterRef("pk")).order_by("-seq").values("seq")[:1]
     found = Job.objects.filter(pk__in=jobs).annotate(last=Subquery(last)).aggregate(Sum("last"))
@@ -194,7 +204,7 @@ def _after(rows: QuerySet[M], place: Cursor, source: str) -> QuerySet[M]:
 
 
 def _merged(
-    run: Run,
+    names: Mapping[int, str],
     events: QuerySet[RunEvent],
     lines: QuerySet[JobLog],
     limit: int,
@@ -204,7 +214,6 @@ def _merged(
     """Return up to one entry more than a page, in the order of the rows."""
     happened = [_event(each) for each in events.select_related("task_run")[: limit + 1]]
     written = list(lines[: limit + 1])
-    names = _names(run, {line.job_id for line in written})
     found = happened + [
         Entry(
             Cursor(line.at, "l", line.pk),
@@ -235,9 +244,3 @@ def _event(event: RunEvent) -> Entry:
         text=": ".join(said) + who,
         task=event.task_run.name if event.task_run else None,
     )
-
-
-def _names(run: Run, jobs: set[int]) -> dict[int, str]:
-    """Return the names of the tasks that jobs are attempts at."""
-    rows = TaskAttempt.objects.filter(task_run__run=run, job__in=jobs).order_by()
-    return dict(rows.values_list("job", "task_run__name"))
