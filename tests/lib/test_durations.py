@@ -137,3 +137,12 @@ def test_counts() -> None:
         "12,300,000",
         "-1,500",
     ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (59, "59s"), (90, "1m 30s"), (5400, "1h 30m"), (90061, "1d 1h 1m 1s")],
+)
+def test_exact_durations_are_read_back_the_same(seconds: int, text: str) -> None:
+    assert durations.exact(seconds) == text
+    assert durations.parse_duration(text) == seconds
