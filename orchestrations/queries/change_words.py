@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrations.models.orchestration import ScheduleDesign
-from orchestrations.queries.design_words import cron_words, schedule_words
+from orchestrations.models.orchestration import ScheduleDesign, TriggerDesign
+from orchestrations.queries.design_words import cron_words, schedule_words, trigger_facts
 from orchestrations.queries.differences import schedule_changes
-from orchestrator_site.lib.differences import Change
+from orchestrator_site.lib.differences import Change, changed_places
 
 
 def schedule_sentence(old: ScheduleDesign, new: ScheduleDesign) -> str:
@@ -15,13 +15,35 @@ def schedule_sentence(old: ScheduleDesign, new: ScheduleDesign) -> str:
     return f"Changed schedule “{title}”: {'; '.join(parts)}." if parts else ""
 
 
+def trigger_sentence(old: TriggerDesign, new: TriggerDesign) -> str:
+    """Say what changed of a trigger; empty where nothing did."""
+    title = old["name"] or ", ".join(old["tables"])
+    parts = [
+        _switched(each) or _named(each) or _plain(each)
+        for each in changed_places(trigger_facts(old), trigger_facts(new))
+    ]
+    return f"Changed trigger “{title}”: {'; '.join(parts)}." if parts else ""
+
+
 def _part(each: Change, old: ScheduleDesign, new: ScheduleDesign) -> str:
     if each.path == "When":
         return _when(old, new)
-    if each.path == "Enabled":
-        return "switched on" if new["is_enabled"] else "switched off"
-    if each.path == "Name":
-        return f"renamed to “{new['name']}”" if new["name"] else "no name any more"
+    return _switched(each) or _named(each) or _plain(each)
+
+
+def _switched(each: Change) -> str:
+    if each.path != "Enabled":
+        return ""
+    return "switched on" if each.after == "yes" else "switched off"
+
+
+def _named(each: Change) -> str:
+    if each.path != "Name":
+        return ""
+    return f"renamed to “{each.after}”" if each.after else "no name any more"
+
+
+def _plain(each: Change) -> str:
     label = _small(each.path)
     if each.after is None:
         return f"removed {label}"

@@ -17,9 +17,10 @@ from components.validators import TABLE_KEY, TABLE_KEY_HELP
 from orchestrations import tasks
 from orchestrations.exceptions import InvalidTrigger, NotAllowed
 from orchestrations.models import Orchestration, Run, Trigger, TriggerTable
+from orchestrations.queries.change_words import trigger_sentence
 from orchestrations.queries.triggers import states_of, title
 from orchestrations.scheduling import triggers as firing
-from orchestrations.services.versions import record_version
+from orchestrations.services.versions import record_version, trigger_design
 from orchestrations.validators import variable_errors
 from orchestrator_site.lib.bell import ring_in_packs
 
@@ -107,6 +108,7 @@ def update_trigger(
         _lock(trigger.orchestration)
         _hold(tables)
     trigger = _locked(trigger)
+    before = trigger_design(trigger)
     for field, value in changes.items():
         setattr(trigger, field, value)
     if enabled is not None:
@@ -115,7 +117,7 @@ def update_trigger(
     trigger.save()
     _watch(trigger, keys)
     _look(trigger)
-    sentence = f"Changed trigger “{title(trigger, keys)}”."
+    sentence = trigger_sentence(before, trigger_design(trigger))
     record_version(trigger.orchestration, user=user, change=sentence, amend=amend)
     return trigger
 

@@ -35,7 +35,7 @@ def surroundings(orchestration: Orchestration) -> Surroundings:
     triggers = orchestration.triggers.filter(deleted_at=None).prefetch_related("tables")
     return {
         "schedules": [schedule_design(s) for s in orchestration.schedules.filter(deleted_at=None)],
-        "triggers": [_trigger(t) for t in triggers],
+        "triggers": [trigger_design(t) for t in triggers],
         "notifications": [_notification(n) for n in orchestration.notifications.all()],
     }
 
@@ -112,7 +112,8 @@ def schedule_design(schedule: Schedule) -> ScheduleDesign:
     }
 
 
-def _trigger(trigger: Trigger) -> TriggerDesign:
+def trigger_design(trigger: Trigger) -> TriggerDesign:
+    """Return a trigger as versions keep it."""
     return {
         "id": trigger.pk,
         "name": trigger.name,

@@ -55,8 +55,11 @@ def test_a_trigger_is_made_changed_listed_and_removed(api: Api) -> None:
     assert list(changes) == [
         "Created",
         "Added trigger “Shop”.",
-        "Changed trigger “Shop”.",
-        "Changed trigger “Shop”.",
+        (
+            "Changed trigger “Shop”: tables: in.c-shop.items, in.c-shop.orders → "
+            "in.c-shop.orders; at most one run in: 20 minutes → 7 minutes."
+        ),
+        "Changed trigger “Shop”: switched off.",
         "Removed trigger “Shop”.",
     ]
     assert orchestration.versions.get(number=2).created_by == api.user

@@ -103,7 +103,9 @@ def test_a_change_keeps_the_updates_of_tables_that_stay(control: Control) -> Non
         changed = triggers.update_trigger(trigger, tables=[STOCK, ORDERS], cooldown=7)
     assert (changed.cooldown, marks(trigger)) == (7, [(ORDERS, 1), (STOCK, None)])
     assert changes(trigger.orchestration)[-1] == (
-        "Changed trigger “in.c-shop.orders, in.c-shop.stock”."
+        "Changed trigger “in.c-shop.items, in.c-shop.orders”: tables: in.c-shop.items, "
+        "in.c-shop.orders → in.c-shop.orders, in.c-shop.stock; at most one run in: 5 minutes → "
+        "7 minutes."
     )
     assert control.triggers == [trigger.pk]
     assert triggers.fire_ready([trigger.pk]) == []
