@@ -147,7 +147,7 @@ def test_a_search_that_makes_no_sense_is_explained(client: Client, viewer: User,
         assert "“eror” is no status; there are created, waiting," in text_of(page)
         assert "At character 8." in text_of(page)
         assert 'data-search-text="status:error &quot;&lt;b&gt;"' in page.content.decode()
-        assert "every " not in page.content.decode()  # nothing to ask again for
+        assert 'hx-trigger="every ' not in page.content.decode()  # nothing to ask again for
 
 
 def test_what_can_come_next_is_offered(client: Client, viewer: User) -> None:
