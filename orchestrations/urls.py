@@ -9,6 +9,7 @@ from orchestrations.views import (
     bell,
     dashboard,
     editor,
+    exchange,
     links,
     notifications,
     orchestration_list,
@@ -56,6 +57,8 @@ urlpatterns: list[URLPattern] = [
     path("orchestrations/<int:pk>/enabled/", orchestrations.enabled, name="orchestration-enabled"),
     path("orchestrations/<int:pk>/copy/", versions.copy, name="orchestration-copy"),
     path("orchestrations/<int:pk>/trash/", orchestrations.throw_away, name="orchestration-trash"),
+    path("export/", exchange.project, name="project-export"),
+    path("orchestrations/<int:pk>/export/", exchange.orchestration, name="orchestration-export"),
     path("orchestrations/<int:pk>/versions/", versions.index, name="orchestration-versions"),
     path(
         "orchestrations/<int:pk>/versions/compare/", versions.compare, name="orchestration-compare"

@@ -11,7 +11,7 @@ from django.db.models import F
 
 from components.models import Configuration
 from orchestrations.enums import Channel, NotificationEvent
-from orchestrations.models import Orchestration, OrchestrationVersion
+from orchestrations.models import Orchestration, OrchestrationVersion, Task
 from orchestrations.models.orchestration import (
     Definition,
     NotificationDesign,
@@ -62,6 +62,24 @@ class TargetKeys:
 
     configurations: Mapping[int, str]
     orchestrations: Mapping[int, str]
+
+
+@transaction.atomic
+def selection_of(orchestration: Orchestration) -> tuple[Selection, str]:
+    """Return what an orchestration needs: itself and all that it runs; and its own key."""
+    give_keys()
+    keys = target_keys()
+    seen, level = {orchestration.pk}, {orchestration.pk}
+    configurations: set[int] = set()
+    while level:
+        tasks = Task.objects.filter(phase__orchestration__in=level)
+        rows = list(tasks.values_list("configuration", "orchestration"))
+        configurations |= {pk for pk, _ in rows if pk}
+        level = {pk for _, pk in rows if pk} - seen
+        seen |= level
+    only = [f"configurations/{keys.configurations[pk]}" for pk in configurations]
+    only += [f"orchestrations/{keys.orchestrations[pk]}" for pk in seen]
+    return Selection(only), keys.orchestrations[orchestration.pk]
 
 
 @transaction.atomic
