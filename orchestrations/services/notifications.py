@@ -13,8 +13,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from components.enums import AuditAction
-from components.services import audit
 from orchestrations.enums import Channel, NotificationEvent
 from orchestrations.exceptions import EditConflict, InvalidNotifications, NotAllowed
 from orchestrations.models import Notification, Orchestration, SigningSecret
@@ -151,10 +149,6 @@ def signing_cipher(orchestration: Orchestration, *, renew: bool = False) -> str:
     SigningSecret.objects.update_or_create(
         orchestration=fresh, defaults={"cipher": cipher, "renewed_at": timezone.now()}
     )
-    if stored is not None:
-        subject = audit.Subject("orchestration", str(fresh.pk), fresh.name)
-        change = (audit.Secret(stored.cipher), audit.Secret(cipher))
-        audit.record(AuditAction.CHANGED, subject, {"Signing secret": change})
     return cipher
 
 

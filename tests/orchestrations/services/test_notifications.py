@@ -204,6 +204,6 @@ def test_the_signing_secret_stays_until_it_is_renewed_and_is_stored_encrypted() 
     assert renewed != secret
     assert AuditEntry.objects.count() == before + 1
     entry = AuditEntry.objects.latest("pk")
-    assert "Signing secret" in str(entry.changes)
+    assert (entry.object_type, entry.object_name) == ("signing secret", orchestration.name)
     assert secret not in str(entry.changes)
     assert signing_secret(orchestration) == renewed
