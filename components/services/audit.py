@@ -26,7 +26,7 @@ from orchestrator_site.lib.secrets import PREFIX
 
 LONGEST = 2000  # characters of one value
 MOST = 100  # places of one entry
-NOBODY = "nobody"
+NOBODY = "somebody"
 BEFORE = "_audit_before"
 
 Changes = dict[str, tuple[Any, Any]]  # by place: the raw value before and after, or NOTHING

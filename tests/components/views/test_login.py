@@ -59,8 +59,8 @@ def test_coming_and_going_are_recorded_without_a_password(client: Client) -> Non
     client.post(reverse("logout"))
     rows = AuditEntry.objects.order_by("pk")
     assert [(e.action, e.actor, e.object_name, e.object_id, e.user) for e in rows] == [
-        ("login_failed", "nobody", "ada", str(user.pk), None),
-        ("login_failed", "nobody", "nobody", "", None),
+        ("login_failed", "somebody", "ada", str(user.pk), None),
+        ("login_failed", "somebody", "nobody", "", None),
         ("logged_in", "ada", "ada", str(user.pk), user),
         ("logged_out", "ada", "ada", str(user.pk), user),
     ]
