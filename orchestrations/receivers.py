@@ -129,6 +129,18 @@ def watch_changes() -> None:
             skips=lambda grant: grant.is_own,
         ),
     )
+    watch(
+        "orchestrations.SigningSecret",
+        Watched(
+            "signing secret",
+            {"cipher": "Text"},
+            secret=frozenset({"cipher"}),
+            name=lambda secret: secret.orchestration.name,
+            about=lambda secret: f"orchestration:{secret.orchestration_id}",
+            skips_new=True,
+            skips_end=True,
+        ),
+    )
     limits = {
         "is_enabled": "On",
         "runs": "Runs kept",

@@ -149,9 +149,9 @@ def test_notifications_are_told_without_the_address_of_a_hook() -> None:
     first = signing_secret(orchestration)
     assert told() == []
     second = signing_secret(orchestration, renew=True)
-    assert list(last()) == ["Signing secret"]
+    assert last() == {"Text": ["a secret", "another secret"]}
     assert {first in str(last()), second in str(last())} == {False}
-    assert [row[0] for row in told()] == ["changed"]
+    assert told() == [("changed", "signing secret", "Shop")]
 
 
 def test_the_switch_the_trash_and_the_end_are_told() -> None:
