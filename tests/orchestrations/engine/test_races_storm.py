@@ -49,7 +49,7 @@ ORCHESTRATIONS, RUNS_EACH = 50, 10
 KILL = 0.01  # the part of the messages in whose midst the worker is killed
 LIMIT = 6  # jobs at once, fewer than hands, so that some wait for a place
 SWEEP = 3.0  # seconds between two looks for what was lost
-DEADLINE = 600  # seconds; alone on two cores it takes about one minute
+DEADLINE = 600  # seconds; a machine that is busy with other things needs most of them
 SHORT = timedelta(seconds=2)
 
 
