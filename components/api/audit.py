@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema
 from pydantic import ConfigDict, JsonValue
 
-from components.api.base import ERRORS, PageQuery, needs, newest_first
+from components.api.base import ERRORS, PageQuery, needs, newest_first, page_of
 from components.enums import AuditAction, AuditChannel
 from components.queries.audit import AuditFilter, filtered
 from orchestrator_site.lib.access import AUDIT
@@ -56,6 +56,7 @@ class AuditOut(Schema):
 class AuditPage(Schema):
     """Entries, newest first."""
 
+    model_config = page_of(EXAMPLE, 5120)
     items: list[AuditOut]
     next: int | None
 

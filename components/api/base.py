@@ -14,6 +14,7 @@ from django.utils import timezone
 from ninja import NinjaAPI, Query, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer, SessionAuth
+from pydantic import ConfigDict, JsonValue
 
 from components.enums import TokenScope
 from components.exceptions import (
@@ -65,6 +66,17 @@ class ErrorDetail(Schema):
 class ErrorOut(Schema):
     """The body of every answer from 400 up."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "error": {
+                    "code": "invalid",
+                    "message": "The request is not valid.",
+                    "fields": {"name": "Field required"},
+                }
+            }
+        }
+    )
     error: ErrorDetail
 
 
@@ -91,10 +103,13 @@ class TokenAuth(HttpBearer):
     `trigger` tells whether a token of the scope “trigger” may make it; without it none may.
     """
 
-    def __init__(self, permission: str, trigger: Trigger | None = None) -> None:
+    def __init__(
+        self, permission: str, trigger: Trigger | None = None, *, staff: bool = False
+    ) -> None:
         super().__init__()
         self.permission = permission
         self.trigger = trigger
+        self.staff = staff
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         """Return the user of a good token; raises PermissionDenied where it may not do this."""
@@ -107,7 +122,7 @@ class TokenAuth(HttpBearer):
         request.user = found.user
         actor.recognise(found.user, token=found.name)
         self._check_scope(request, found)
-        return allowed(found.user, self.permission)
+        return allowed(found.user, self.permission, staff=self.staff)
 
     def _check_scope(self, request: HttpRequest, token: ApiToken) -> None:
         if token.scope == TokenScope.TRIGGER and self.trigger:
@@ -124,9 +139,10 @@ class TokenAuth(HttpBearer):
 class BrowserAuth(SessionAuth):
     """The session of somebody who is logged in, with Django's check against forged requests."""
 
-    def __init__(self, permission: str) -> None:
+    def __init__(self, permission: str, *, staff: bool = False) -> None:
         super().__init__(csrf=True)
         self.permission = permission
+        self.staff = staff
 
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:  # noqa: ARG002  # ninja's signature
         """Return the user of the session; raises PermissionDenied where they may not do this."""
@@ -134,23 +150,31 @@ class BrowserAuth(SessionAuth):
         if not isinstance(user, User):
             return None
         count(request, rate_limits.call(f"user {user.pk}"))
-        return allowed(user, self.permission)
+        return allowed(user, self.permission, staff=self.staff)
 
 
-def allowed(user: User, permission: str) -> User:
+def allowed(user: User, permission: str, *, staff: bool = False) -> User:
     """Return the user, or raise PermissionDenied where their role lacks the permission."""
     if not user.has_perm(permission):
         raise PermissionDenied("Your role does not allow this.")
+    if staff and not user.is_staff:
+        raise PermissionDenied("Only administrators may do this.")
     return user
 
 
-def needs(permission: str, *, trigger: Trigger | None = None) -> list[Any]:
+def needs(permission: str, *, trigger: Trigger | None = None, staff: bool = False) -> list[Any]:
     """Return the guards of a call: a token or a session that has the permission.
 
     `trigger` is asked whether a token that only starts orchestrations may make this call; it gets
-    the token and the id in the address.
+    the token and the id in the address. `staff` calls are for administrators alone, and refused
+    to others before the body is read.
     """
-    return [TokenAuth(permission, trigger), BrowserAuth(permission)]
+    return [TokenAuth(permission, trigger, staff=staff), BrowserAuth(permission, staff=staff)]
+
+
+def page_of(example: JsonValue, following: JsonValue = None) -> ConfigDict:
+    """Return the configuration of the schema of a page: its example has this one item."""
+    return ConfigDict(json_schema_extra={"example": {"items": [example], "next": following}})
 
 
 def scope_of(permission: str) -> TokenScope:

@@ -12,7 +12,15 @@ from ninja import Query, Router, Schema, Status
 from ninja.errors import HttpError
 from pydantic import ConfigDict, JsonValue
 
-from components.api.base import ERRORS, PageQuery, idempotent, needs, oldest_first, user_of
+from components.api.base import (
+    ERRORS,
+    PageQuery,
+    idempotent,
+    needs,
+    oldest_first,
+    page_of,
+    user_of,
+)
 from components.api.jobs import JobOut
 from components.enums import JobOrigin
 from components.models import Component, Configuration, ConfigurationVersion
@@ -29,6 +37,13 @@ EXAMPLE: dict[str, JsonValue] = {
     "parameters": {"url": "https://example.com/orders.csv", "format": "csv"},
     "input": [],
     "output": [{"source": "orders", "destination": "in.c-shop.orders", "primary_key": ["id"]}],
+}
+SHOWN: dict[str, JsonValue] = {
+    "id": 12,
+    **EXAMPLE,
+    "version": 3,
+    "created_at": "2026-11-01T18:00:02Z",
+    "updated_at": "2026-11-22T18:00:02Z",
 }
 
 
@@ -60,7 +75,7 @@ class ConfigurationPatch(Schema):
 class ConfigurationOut(Schema):
     """A configuration; a secret that is set shows as a marker, which may be sent back."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"id": 12, **EXAMPLE, "version": 3}})
+    model_config = ConfigDict(json_schema_extra={"example": SHOWN})
     id: int
     component: str
     name: str
@@ -84,6 +99,7 @@ class ConfigurationOut(Schema):
 class ConfigurationPage(Schema):
     """Configurations, oldest first."""
 
+    model_config = page_of(SHOWN, 12)
     items: list[ConfigurationOut]
     next: int | None
 
@@ -91,6 +107,17 @@ class ConfigurationPage(Schema):
 class VersionOut(Schema):
     """What a configuration was after one save."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "number": 3,
+                "change": "Changed URL.",
+                "created_by": "ann",
+                "created_at": "2026-11-22T18:00:02Z",
+                **{name: value for name, value in EXAMPLE.items() if name != "component"},
+            }
+        }
+    )
     number: int
     change: str
     created_by: str | None

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Field, Query, Router, Schema, Status
-from pydantic import ConfigDict
+from pydantic import ConfigDict, JsonValue
 
 from components.api.base import (
     ERRORS,
@@ -19,6 +19,7 @@ from components.api.base import (
     SearchQuery,
     needs,
     newest_first,
+    page_of,
     understood,
     user_of,
 )
@@ -31,6 +32,36 @@ from orchestrator_site.lib.access import OPERATE, VIEW
 from orchestrator_site.lib.secrets import hide_tree
 
 router = Router(tags=["Jobs"])
+EXAMPLE: dict[str, JsonValue] = {
+    "id": 501,
+    "component": "ex-http",
+    "configuration": 12,
+    "configuration_name": "Orders",
+    "configuration_version": 3,
+    "status": "success",
+    "waiting_for": "",
+    "queue_position": None,
+    "origin": "api",
+    "created_by": "ann",
+    "created_at": "2026-11-22T18:00:00Z",
+    "started_at": "2026-11-22T18:00:00Z",
+    "ended_at": "2026-11-22T18:00:02Z",
+    "error": "",
+    "error_type": "",
+    "error_reference": "",
+    "parameters": {"url": "https://example.com/orders.csv", "format": "csv"},
+    "variables": {"city": "Brno"},
+    "result": {},
+    "tables_in": [],
+    "tables_out": [{"table": "in.c-shop.orders", "rows": 100, "bytes": 2048}],
+    "peak_memory": 48234496,
+}
+LINE: dict[str, JsonValue] = {
+    "seq": 3,
+    "at": "2026-11-22T18:00:01Z",
+    "level": "info",
+    "message": "Loaded 100 rows into in.c-shop.orders.",
+}
 
 
 class TableLoad(Schema):
@@ -45,27 +76,7 @@ class TableLoad(Schema):
 class JobOut(Schema):
     """One execution of one configuration."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "id": 501,
-                "component": "ex-http",
-                "configuration": 12,
-                "configuration_name": "Orders",
-                "configuration_version": 3,
-                "status": "success",
-                "waiting_for": "",
-                "variables": {"city": "Brno"},
-                "queue_position": None,
-                "origin": "api",
-                "created_by": "ann",
-                "created_at": "2026-11-22T18:00:00Z",
-                "started_at": "2026-11-22T18:00:00Z",
-                "ended_at": "2026-11-22T18:00:02Z",
-                "tables_out": [{"table": "in.c-shop.orders", "rows": 100, "bytes": 2048}],
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
     id: int
     component: str
     configuration: int | None
@@ -119,6 +130,7 @@ class JobOut(Schema):
 class JobPage(Schema):
     """Jobs, newest first."""
 
+    model_config = page_of(EXAMPLE, 501)
     items: list[JobOut]
     next: int | None
 
@@ -126,6 +138,7 @@ class JobPage(Schema):
 class LogLineOut(Schema):
     """One line of a job's log."""
 
+    model_config = ConfigDict(json_schema_extra={"example": LINE})
     seq: int
     at: datetime
     level: LogLevel
@@ -135,6 +148,7 @@ class LogLineOut(Schema):
 class LogPage(Schema):
     """Log lines in order; `next` is the number to go on after, also while the job still runs."""
 
+    model_config = page_of(LINE, 3)
     items: list[LogLineOut]
     next: int
 

@@ -14,9 +14,9 @@ from django.shortcuts import get_object_or_404
 from ninja import File, Form, Query, Router, Schema, Status
 from ninja.errors import HttpError
 from ninja.files import UploadedFile
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, JsonValue
 
-from components.api.base import ERRORS, PageQuery, needs, oldest_first, user_of
+from components.api.base import ERRORS, PageQuery, needs, oldest_first, page_of, user_of
 from components.models import Bucket, Table
 from components.services.imports import import_file
 from components.services.previews import export, preview
@@ -24,11 +24,39 @@ from orchestrator_site.lib.access import EDIT, VIEW
 
 router = Router(tags=["Storage"])
 MAX_JSON_ROWS = 1000
+EXAMPLE: dict[str, JsonValue] = {
+    "key": "in.c-shop.orders",
+    "bucket": "in.c-shop",
+    "description": "All orders of the shop.",
+    "columns": [{"name": "id", "type": "BIGINT"}],
+    "primary_key": ["id"],
+    "rows": 100,
+    "bytes": 2048,
+    "version": 7,
+    "created_at": "2026-11-01T18:00:02Z",
+    "imported_at": "2026-11-22T18:00:02Z",
+}
+FILES: dict[str, Any] = {
+    "text/csv": {"schema": {"type": "string"}, "example": "id,note\n1,gift\n2,\n"},
+    "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+}
+IMPORT: dict[str, JsonValue] = {"format": "csv", "primary_key": "id", "file": "orders.csv"}
 
 
 class BucketOut(Schema):
     """A folder of tables."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "key": "in.c-shop",
+                "stage": "in",
+                "name": "c-shop",
+                "description": "",
+                "created_at": "2026-11-01T18:00:02Z",
+            }
+        }
+    )
     key: str
     stage: str
     name: str
@@ -46,20 +74,7 @@ class Column(Schema):
 class TableOut(Schema):
     """A table as it is now; rows and bytes are None before the first load."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "key": "in.c-shop.orders",
-                "bucket": "in.c-shop",
-                "columns": [{"name": "id", "type": "BIGINT"}],
-                "primary_key": ["id"],
-                "rows": 100,
-                "bytes": 2048,
-                "version": 7,
-                "imported_at": "2026-11-22T18:00:02Z",
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
     key: str
     bucket: str
     description: str
@@ -99,6 +114,7 @@ class TableOut(Schema):
 class TablePage(Schema):
     """Tables, oldest first."""
 
+    model_config = page_of(EXAMPLE, 31)
     items: list[TableOut]
     next: int | None
 
@@ -106,6 +122,19 @@ class TablePage(Schema):
 class RowsOut(Schema):
     """The first rows of a table as text; None is NULL."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "columns": [
+                    {"name": "id", "type": "BIGINT"},
+                    {"name": "note", "type": "VARCHAR"},
+                ],
+                "rows": [["1", "gift"], ["2", None]],
+                "total": 2,
+                "version": 7,
+            }
+        }
+    )
     columns: list[Column]
     rows: list[list[str | None]]
     total: int
@@ -123,9 +152,11 @@ class ImportIn(Schema):
     """How to load the file."""
 
     format: Literal["csv", "tsv", "json", "ndjson", "parquet"] = "csv"
-    delimiter: str = ""
-    incremental: bool = False
-    primary_key: str = ""  # names, comma-separated
+    delimiter: Annotated[str, Field(description="Found out where none is given.")] = ""
+    incremental: Annotated[bool, Field(description="Add to the rows that are there.")] = False
+    primary_key: Annotated[
+        str, Field(description="Names of columns, comma-separated.", examples=["id"])
+    ] = ""
 
 
 def tables() -> QuerySet[Table]:
@@ -154,7 +185,12 @@ def get_table(request: HttpRequest, key: str) -> Table:
     return get_object_or_404(tables(), key=key)
 
 
-@router.get("/tables/{key}/rows", response={200: RowsOut, **ERRORS}, auth=needs(VIEW))
+@router.get(
+    "/tables/{key}/rows",
+    response={200: RowsOut, **ERRORS},
+    auth=needs(VIEW),
+    openapi_extra={"responses": {200: {"content": FILES}}},
+)
 def get_rows(
     request: HttpRequest,
     key: str,
@@ -170,7 +206,12 @@ def get_rows(
     )
 
 
-@router.post("/tables/{key}/import", response={201: TableOut, **ERRORS}, auth=needs(EDIT))
+@router.post(
+    "/tables/{key}/import",
+    response={201: TableOut, **ERRORS},
+    auth=needs(EDIT),
+    openapi_extra={"requestBody": {"content": {"multipart/form-data": {"example": IMPORT}}}},
+)
 def import_table(
     request: HttpRequest, key: str, body: Form[ImportIn], file: File[UploadedFile]
 ) -> Status[Table]:

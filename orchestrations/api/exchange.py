@@ -21,8 +21,10 @@ from orchestrator_site.lib.access import EDIT, VIEW
 router = Router(tags=["As code"])
 YAML = "application/yaml; charset=utf-8"
 SOURCE = "project.yaml"
+TEXT = "orchestrations:\n  nightly:\n    name: Nightly\n"
+YAML_CONTENT = {"application/yaml": {"schema": {"type": "string"}, "example": TEXT}}
 EXAMPLE: dict[str, JsonValue] = {
-    "yaml": "orchestrations:\n  nightly:\n    name: Nightly\n",
+    "yaml": TEXT,
     "secrets": {"configurations/shop-db/#password": "…"},
     "prune": False,
     "only": [],
@@ -88,9 +90,9 @@ class ReportOut(Schema):
 
 @router.get(
     "/export",
-    response={200: str, **ERRORS},
+    response=ERRORS,
     auth=needs(VIEW),
-    openapi_extra={"responses": {200: {"content": {"application/yaml": {"schema": {}}}}}},
+    openapi_extra={"responses": {200: {"description": "OK", "content": YAML_CONTENT}}},
 )
 def export(request: HttpRequest, query: Query[ExportQuery]) -> HttpResponse:
     """Return the project as YAML: without ids, times and secrets, always the same bytes."""

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field, JsonValue
 
-from components.api.base import ERRORS, PageQuery, needs, newest_first, user_of
+from components.api.base import ERRORS, PageQuery, needs, newest_first, page_of, user_of
 from orchestrations.api.orchestrations import existing
 from orchestrations.enums import Channel, DeliveryStatus, NotificationEvent
 from orchestrations.models import Delivery, Notification, Orchestration
@@ -24,6 +24,29 @@ SLACK: dict[str, JsonValue] = {
     "event": "processing",
     "address": "https://hooks.slack.com/services/T0/B0/secret",
     "threshold": 30,
+}
+RECIPIENT: dict[str, JsonValue] = {
+    "key": "5f0c2a9b",
+    "event": "error",
+    "channel": "slack",
+    "address": "https://hooks.slack.com/…a1B2",
+    "threshold": None,
+}
+DELIVERY: dict[str, JsonValue] = {
+    "id": 31,
+    "orchestration": 7,
+    "run": 90,
+    "event": "error",
+    "channel": "email",
+    "recipient": "ann@example.com",
+    "subject": "[Orchestrator] Nightly: Error",
+    "status": "sent",
+    "tries": 1,
+    "next_try_at": None,
+    "answer_status": None,
+    "answer": "Accepted by the mail server.",
+    "created_at": "2026-11-22T06:01:14Z",
+    "ended_at": "2026-11-22T06:01:15Z",
 }
 
 
@@ -60,17 +83,7 @@ class NotificationsIn(Schema):
 class NotificationOut(Schema):
     """A recipient; of a URL only the host and the last characters are shown."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "key": "5f0c2a9b",
-                "event": "error",
-                "channel": "slack",
-                "address": "https://hooks.slack.com/…a1B2",
-                "threshold": None,
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": RECIPIENT})
     key: str
     event: NotificationEvent
     channel: Channel
@@ -85,6 +98,9 @@ class NotificationOut(Schema):
 class NotificationsOut(Schema):
     """The recipients of all events."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"notifications": [RECIPIENT], "fingerprint": "9f2c41d0"}}
+    )
     notifications: list[NotificationOut]
     fingerprint: str
 
@@ -99,26 +115,7 @@ class TestIn(Schema):
 class DeliveryOut(Schema):
     """One message; `run` is None for a test, `answer` the beginning of what the receiver said."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "id": 31,
-                "orchestration": 7,
-                "run": 90,
-                "event": "error",
-                "channel": "email",
-                "recipient": "ann@example.com",
-                "subject": "[Orchestrator] Nightly: Error",
-                "status": "sent",
-                "tries": 1,
-                "next_try_at": None,
-                "answer_status": None,
-                "answer": "Accepted by the mail server.",
-                "created_at": "2026-11-22T06:01:14Z",
-                "ended_at": "2026-11-22T06:01:15Z",
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": DELIVERY})
     id: int
     orchestration: int
     run: int | None
@@ -146,6 +143,7 @@ class DeliveryOut(Schema):
 class DeliveryPage(Schema):
     """Messages, newest first; send `next` as `after` for the ones before."""
 
+    model_config = page_of(DELIVERY, 31)
     items: list[DeliveryOut]
     next: int | None
 

@@ -11,7 +11,15 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, JsonValue
 
-from components.api.base import ERRORS, PageQuery, idempotent, needs, oldest_first, user_of
+from components.api.base import (
+    ERRORS,
+    PageQuery,
+    idempotent,
+    needs,
+    oldest_first,
+    page_of,
+    user_of,
+)
 from components.models import Configuration
 from orchestrations.models import Orchestration
 from orchestrations.models.orchestration import PhaseDesign
@@ -46,6 +54,15 @@ PHASES: list[JsonValue] = [
     {"name": "Report", "tasks": [{"orchestration": 9}, {"configuration": 15, "is_active": False}]},
 ]
 VARIABLES: JsonValue = {"day": "2026-11-01"}
+ROW: dict[str, JsonValue] = {
+    "id": 7,
+    "name": "Shop",
+    "description": "Orders of the shop, every morning.",
+    "is_enabled": True,
+    "version": 3,
+    "created_at": "2026-11-01T18:00:02Z",
+    "updated_at": "2026-11-22T18:00:02Z",
+}
 
 
 class TaskIn(Schema):
@@ -116,15 +133,7 @@ class OrchestrationOut(Schema):
     """An orchestration as it is now; one entry per phase, in order."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "id": 7,
-                "name": "Shop",
-                "version": 3,
-                "variables": VARIABLES,
-                "phases": PHASES,
-            }
-        }
+        json_schema_extra={"example": {**ROW, "variables": VARIABLES, "phases": PHASES}}
     )
     id: int
     name: str
@@ -156,6 +165,7 @@ def _shown(phase: PhaseDesign) -> dict[str, Any]:
 class OrchestrationRow(Schema):
     """An orchestration in a list, without its phases."""
 
+    model_config = ConfigDict(json_schema_extra={"example": ROW})
     id: int
     name: str
     description: str
@@ -168,6 +178,7 @@ class OrchestrationRow(Schema):
 class OrchestrationPage(Schema):
     """Orchestrations, oldest first."""
 
+    model_config = page_of(ROW, 7)
     items: list[OrchestrationRow]
     next: int | None
 

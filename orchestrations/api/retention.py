@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
-from components.api.base import ERRORS, needs, user_of
+from components.api.base import ERRORS, needs
 from orchestrations.models import Retention
 from orchestrations.queries.retention import Limits, preview
 from orchestrations.services.retention import current_retention, save_retention
@@ -98,31 +97,25 @@ class PreviewOut(Schema):
     orchestrations: list[OrchestrationAmountOut]
 
 
-def _check(request: HttpRequest) -> None:
-    if not user_of(request).is_staff:
-        raise PermissionDenied("Only administrators may do this.")
-
-
-@router.get("/retention", response={200: RetentionOut, **ERRORS}, auth=needs(VIEW))
+@router.get("/retention", response={200: RetentionOut, **ERRORS}, auth=needs(VIEW, staff=True))
 def get_retention(request: HttpRequest) -> Retention:
     """Show how long history is kept."""
-    _check(request)
     return current_retention()
 
 
-@router.put("/retention", response={200: RetentionOut, **ERRORS}, auth=needs(EDIT))
+@router.put("/retention", response={200: RetentionOut, **ERRORS}, auth=needs(EDIT, staff=True))
 def put_retention(request: HttpRequest, body: RetentionIn) -> Retention:
     """Set how long history is kept; it is applied every night while it is enabled."""
-    _check(request)
     retention = current_retention()
     for name, value in body.dict().items():
         setattr(retention, name, value)
     return save_retention(retention)
 
 
-@router.post("/retention/preview", response={200: PreviewOut, **ERRORS}, auth=needs(VIEW))
+@router.post(
+    "/retention/preview", response={200: PreviewOut, **ERRORS}, auth=needs(VIEW, staff=True)
+)
 def preview_retention(request: HttpRequest, body: RetentionIn) -> dict[str, Any]:
     """Count what would be deleted now with these limits; nothing is deleted or saved."""
-    _check(request)
     limits = Limits(**{k: v for k, v in body.dict().items() if k != "is_enabled"})
     return preview(limits, timezone.now()).as_dict

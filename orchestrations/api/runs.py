@@ -20,6 +20,7 @@ from components.api.base import (
     idempotent,
     needs,
     newest_first,
+    page_of,
     understood,
     user_of,
 )
@@ -45,13 +46,26 @@ EXAMPLE: dict[str, JsonValue] = {
     "queue_position": None,
     "variables": {"city": "Brno"},
     "started_by": "schedule",
+    "created_by": None,
     "schedule": 4,
     "scheduled_for": "2026-11-22T06:00:00Z",
     "trigger": None,
     "updates": [],
+    "retry_of": None,
     "created_at": "2026-11-22T06:00:00Z",
     "started_at": "2026-11-22T06:00:00Z",
     "ended_at": "2026-11-22T06:01:14Z",
+}
+TASK: dict[str, JsonValue] = {
+    "key": "t1",
+    "name": "Orders",
+    "phase": "Extract",
+    "status": "success",
+    "reason": "",
+    "started_at": "2026-11-22T06:00:00Z",
+    "ended_at": "2026-11-22T06:01:14Z",
+    "jobs": [501],
+    "run": None,
 }
 
 
@@ -59,7 +73,8 @@ class RunIn(Schema):
     """Which tasks to run, by key, and variables; nothing means all active tasks."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"variables": {"city": "Brno"}}}
+        extra="forbid",
+        json_schema_extra={"example": {"tasks": ["t1"], "variables": {"city": "Brno"}}},
     )
     tasks: list[str] | None = None
     variables: dict[str, str] | None = None
@@ -151,6 +166,7 @@ class RunOut(Schema):
 class RunPage(Schema):
     """Runs, newest first."""
 
+    model_config = page_of(EXAMPLE, 90)
     items: list[RunOut]
     next: int | None
 
@@ -187,7 +203,7 @@ def _task(row: TaskRow) -> dict[str, Any]:
 class RunDetailOut(RunOut):
     """A run with its tasks, in order of their phases."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {**EXAMPLE, "tasks": []}})
+    model_config = ConfigDict(json_schema_extra={"example": {**EXAMPLE, "tasks": [TASK]}})
     tasks: list[TaskOut]
 
     @staticmethod

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema, Status
 from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
 
-from components.api.base import ERRORS, needs, user_of
+from components.api.base import ERRORS, needs, page_of, user_of
 from orchestrations.api.orchestrations import existing
 from orchestrations.enums import Misfire, Overlap, SlotOutcome
 from orchestrations.models import Schedule, Slot
@@ -25,6 +25,28 @@ EXAMPLE: dict[str, JsonValue] = {
     "name": "Mornings",
     "cron": "0 6 * * 1-5",
     "timezone": "Europe/Prague",
+}
+SHOWN: dict[str, JsonValue] = {
+    "id": 4,
+    "orchestration": 7,
+    **EXAMPLE,
+    "words": "At 06:00 on Monday to Friday, Europe/Prague",
+    "is_enabled": True,
+    "overlap": "queue_one",
+    "misfire": "last",
+    "misfire_limit": 10,
+    "valid_from": None,
+    "valid_to": None,
+    "paused_until": None,
+    "variables": {},
+    "next_fire_at": "2026-11-23T05:00:00Z",
+}
+SLOT: dict[str, JsonValue] = {
+    "due_at": "2026-11-20T05:00:00Z",
+    "outcome": "fired",
+    "reason": "",
+    "run": 90,
+    "decided_at": "2026-11-20T05:00:00.021000Z",
 }
 
 
@@ -65,9 +87,7 @@ class SchedulePatch(Schema):
 class ScheduleOut(Schema):
     """A schedule, also in words; `next_fire_at` is None where nothing is due any more."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"id": 4, **EXAMPLE, "next_fire_at": "2026-11-23T05:00:00Z"}}
-    )
+    model_config = ConfigDict(json_schema_extra={"example": SHOWN})
     id: int
     orchestration: int
     name: str
@@ -96,6 +116,7 @@ class ScheduleOut(Schema):
 class SlotOut(Schema):
     """One due moment and what became of it."""
 
+    model_config = ConfigDict(json_schema_extra={"example": SLOT})
     due_at: datetime
     outcome: SlotOutcome
     reason: str
@@ -110,6 +131,7 @@ class SlotOut(Schema):
 class SlotPage(Schema):
     """Due moments, latest first; send `next` as `after` for the ones before."""
 
+    model_config = page_of(SLOT, "2026-11-20T05:00:00Z")
     items: list[SlotOut]
     next: datetime | None
 
@@ -146,6 +168,21 @@ class Occurrence(Schema):
 class PreviewOut(Schema):
     """A schedule in words and its next moments."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "words": "Every day at 02:30, Europe/Prague",
+                "occurrences": [
+                    {
+                        "at": "2027-03-28T01:00:00Z",
+                        "local": "2027-03-28T03:00:00+02:00",
+                        "kind": "gap",
+                        "note": "02:30 does not exist on 28 March 2027, runs at 03:00",
+                    }
+                ],
+            }
+        }
+    )
     words: str
     occurrences: list[Occurrence]
 
