@@ -10,6 +10,7 @@ from orchestrations.engine.execution import wait_until
 from orchestrations.engine.transitions import move_task, move_task_of_job
 from orchestrations.enums import FINISHED_TASK, RunStatus, StartedBy, TaskStatus
 from orchestrations.models import Run, TaskAttempt, TaskRun
+from orchestrator_site.lib.durations import humanize
 
 T = TaskStatus
 TRIES = 5  # a termination can come between reading and writing; each happens once per task
@@ -93,5 +94,6 @@ def _try_again(task: TaskRun, reason: str) -> bool:
     if task.status == T.WAITING and not move_task(task, T.PROCESSING):
         return False  # its job failed before it was claimed
     pause = task.design["retry_delay"] * task.design["retry_backoff"] ** (task.attempt - 1)
-    why = f"Attempt {task.attempt} failed: {reason.rstrip('.')}. The next one is in {pause:.0f} s."
+    failed = f"Attempt {task.attempt} failed: {reason.rstrip('.')}."
+    why = f"{failed} Attempt {task.attempt + 1} follows {humanize(pause)} later."
     return wait_until(task, pause, why)

@@ -61,7 +61,7 @@ const exact = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: 
 
 function ago(moment, now = Date.now()) {
   const seconds = (moment - now) / 1000;
-  if (Math.abs(seconds) < 5) return "just now";
+  if (Math.abs(seconds) < 5) return seconds > 0 ? "in a moment" : "just now";
   const step = STEPS.find(([limit]) => Math.abs(seconds) < limit);
   return step ? relative.format(Math.trunc(seconds / step[1]), step[2]) : day.format(moment);
 }

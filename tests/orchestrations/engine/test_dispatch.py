@@ -258,7 +258,7 @@ def test_a_failed_task_is_tried_again_after_a_pause(control: Control) -> None:
         control.end(run, "t1", J.ERROR, "Timed out.")
         assert control.states(run) == "processing: waiting"
         first = control.task(run, "t1")
-        assert first.reason == "Attempt 1 failed: Timed out. The next one is in 10 s."
+        assert first.reason == "Attempt 1 failed: Timed out. Attempt 2 follows 10 sec later."
         assert first.not_before == timezone.now() + timedelta(seconds=10)
         assert control.later == [run.pk]
         control.advance(run)

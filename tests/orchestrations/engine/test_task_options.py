@@ -71,7 +71,7 @@ def test_a_task_whose_time_is_over_fails_and_is_tried_again(
     assert control.states(run) == "processing: waiting"
     assert control.task(run, "t1").reason == (
         "Attempt 1 failed: The job ran longer than its time limit of 1 second. "
-        "The next one is in 30 s."
+        "Attempt 2 follows 30 sec later."
     )
     later(control, run, 29)
     assert Job.objects.count() == 1
@@ -96,7 +96,7 @@ def test_each_pause_is_longer_by_the_back_off(control: Control, task: Task) -> N
     options = {"retries": 2, "retry_delay": 10, "retry_backoff": 3.0}
     run = begin(control, task("fail", options=options))
     later(control, run, 11)
-    assert control.task(run, "t1").reason.endswith("The next one is in 30 s.")
+    assert control.task(run, "t1").reason.endswith("Attempt 3 follows 30 sec later.")
     later(control, run, 25)
     assert Job.objects.count() == 2
     later(control, run, 60)
