@@ -367,6 +367,8 @@ def test_housekeeping_is_made_once_and_an_administrators_changes_stay() -> None:
         "orchestrations.tasks.recover_runs": ("orchestrations.tasks.recover_runs", True),
         "orchestrations.tasks.deliver_messages": ("orchestrations.tasks.deliver_messages", True),
         "orchestrations.tasks.watch_runs": ("orchestrations.tasks.watch_runs", True),
+        "orchestrations.tasks.sweep_triggers": ("orchestrations.tasks.sweep_triggers", True),
+        "orchestrations.tasks.apply_retention": ("orchestrations.tasks.apply_retention", True),
         "components.tasks.compact_tables": ("components.tasks.compact_tables", True),
         "components.tasks.sweep_storage": ("components.tasks.sweep_storage", False),
     }
@@ -376,6 +378,8 @@ def test_housekeeping_is_made_once_and_an_administrators_changes_stay() -> None:
         "orchestrations.tasks.recover_runs": timedelta(seconds=10),
         "orchestrations.tasks.deliver_messages": timedelta(seconds=15),
         "orchestrations.tasks.watch_runs": timedelta(seconds=60),
+        "orchestrations.tasks.sweep_triggers": timedelta(seconds=10),
+        "orchestrations.tasks.apply_retention": timedelta(days=1),
         "components.tasks.compact_tables": timedelta(hours=1),
         "components.tasks.sweep_storage": timedelta(hours=1),
     }
