@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Max
-
 from components.models import Configuration, Job, JobLog
 
 LOG_PAGE = 1000
@@ -31,19 +29,6 @@ def last_jobs(configuration: Configuration, *, limit: int = 5) -> list[Job]:
     """Return the latest jobs of a configuration, newest first."""
     jobs = Job.objects.filter(configuration=configuration).select_related("created_by")
     return list(jobs.order_by("-pk")[:limit])
-
-
-def last_job_by_configuration(configurations: Sequence[int]) -> dict[int, Job]:
-    """Return the newest job of each configuration that has one; two queries."""
-    newest = (
-        Job.objects.filter(configuration__in=configurations)
-        .order_by()
-        .values("configuration")
-        .annotate(newest=Max("pk"))
-        .values_list("newest", flat=True)
-    )
-    jobs = Job.objects.filter(pk__in=list(newest))
-    return {job.configuration_id: job for job in jobs if job.configuration_id}
 
 
 def log_lines(

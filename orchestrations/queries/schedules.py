@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Q, QuerySet
 
-from orchestrations.models import Orchestration, Schedule, Slot
+from orchestrations.models import Schedule, Slot
 from orchestrator_site.lib import cron as crons
 
 # How many moments of one schedule are looked up at a time.
@@ -20,16 +20,6 @@ MOST_CHECKED = 100_000
 # A moment may be decided so late before it counts as missing.
 GRACE = timedelta(minutes=2)
 INSTANT = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True)
-class ScheduleRow:
-    """A schedule as a list shows it; `words` is the expression itself where it cannot be read."""
-
-    schedule: Schedule
-    words: str
-    next_fire_at: datetime | None
-    last_slot: Slot | None
 
 
 @dataclass(frozen=True)
@@ -43,15 +33,6 @@ class Coming:
 def active_schedules() -> QuerySet[Schedule]:
     """Return the schedules that were not removed, of orchestrations that are not in the trash."""
     return Schedule.objects.filter(deleted_at=None, orchestration__deleted_at=None)
-
-
-def schedules_of(orchestration: Orchestration) -> list[ScheduleRow]:
-    """Return an orchestration's schedules, oldest first, each with its last slot; two queries."""
-    schedules = list(orchestration.schedules.filter(deleted_at=None).order_by("pk"))
-    newest = Slot.objects.filter(schedule=OuterRef("schedule")).order_by("-due_at").values("pk")[:1]
-    slots = Slot.objects.filter(schedule__in=schedules, pk=Subquery(newest)).select_related("run")
-    last = {slot.schedule_id: slot for slot in slots}
-    return [ScheduleRow(s, words(s), s.next_fire_at, last.get(s.pk)) for s in schedules]
 
 
 def words(schedule: Schedule) -> str:

@@ -17,31 +17,6 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("n", [1, 3])
-def test_schedules_of_an_orchestration_with_their_last_slots(
-    django_assert_num_queries: DjangoAssertNumQueries, n: int
-) -> None:
-    orchestration = make_empty_orchestration()
-    made = [make_schedule(NOON - HOUR, orchestration=orchestration) for _ in range(n)]
-    make_schedule(NOON, orchestration=orchestration, deleted_at=NOON)
-    make_schedule(NOON - HOUR)
-    fire_due(NOON - HOUR)
-    fire_due(NOON)
-    never = make_schedule(None, orchestration=orchestration, cron="0 6 * * 1")
-
-    with django_assert_num_queries(2):
-        rows = queries.schedules_of(orchestration)
-        last = [(row.last_slot.due_at, row.last_slot.run) for row in rows if row.last_slot]
-
-    assert [row.schedule for row in rows] == [*made, never]
-    assert [row.next_fire_at for row in rows] == [NOON + HOUR] * n + [None]
-    assert [due for due, _ in last] == [NOON] * n
-    # One queues behind the run of an hour ago; the others find it waiting.
-    assert [run is not None for _, run in last] == [False] * n if n > 1 else [True]
-    assert rows[-1].words == "Every Monday at 06:00, UTC"
-    assert rows[-1].last_slot is None
-
-
 def test_a_schedule_that_cannot_be_read_is_shown_as_it_is_stored() -> None:
     assert queries.words(make_schedule(None, cron="61 * * * *")) == "61 * * * * (UTC)"
 
