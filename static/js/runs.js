@@ -12,18 +12,18 @@ function reflect(box, boxes) {
 const tasksIn = (scope) => [...scope.querySelectorAll('input[name="task"]')];
 
 function reflectAll(choices) {
-  for (const box of choices.querySelectorAll('[data-choose="phase"]')) reflect(box, tasksIn(box.closest("fieldset")));
+  for (const box of choices.querySelectorAll('[data-choose-tasks="phase"]')) reflect(box, tasksIn(box.closest("fieldset")));
   const tasks = tasksIn(choices);
-  for (const box of choices.querySelectorAll('[data-choose="all"]')) reflect(box, tasks);
+  for (const box of choices.querySelectorAll('[data-choose-tasks="all"]')) reflect(box, tasks);
   const count = tasks.filter((task) => task.checked).length;
-  choices.querySelector("[data-choices-count]").textContent = `${count} of ${tasks.length} chosen`;
+  choices.querySelector("[data-task-choices-count]").textContent = `${count} of ${tasks.length} chosen`;
 }
 
-onContent("[data-choices]", reflectAll);
+onContent("[data-task-choices]", reflectAll);
 document.addEventListener("change", (event) => {
-  const choices = event.target.closest?.("[data-choices]");
+  const choices = event.target.closest?.("[data-task-choices]");
   if (!choices) return;
-  const kind = event.target.dataset.choose;
+  const kind = event.target.dataset.chooseTasks;
   const scope = kind === "phase" ? event.target.closest("fieldset") : choices;
   if (kind) for (const task of tasksIn(scope)) task.checked = event.target.checked;
   reflectAll(choices);
