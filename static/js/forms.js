@@ -175,21 +175,6 @@ document.addEventListener("keydown", (event) => {
   form.requestSubmit();
 });
 
-document.addEventListener("change", (event) => {
-  const { target } = event;
+document.addEventListener("change", ({ target }) => {
   if (target.matches("[data-autosubmit]")) target.form?.requestSubmit();
-  if (target.matches("[data-check-all]")) {
-    const boxes = (target.form ?? document).querySelectorAll(`input[type="checkbox"][name="${CSS.escape(target.dataset.checkAll)}"]`);
-    for (const box of boxes) if (!box.disabled) box.checked = target.checked;
-    boxes[0]?.dispatchEvent(new Event("change", { bubbles: true }));
-    return;
-  }
-  if (!target.matches('input[type="checkbox"][name]')) return;
-  const scope = target.form ?? document;
-  const all = scope.querySelector(`[data-check-all="${CSS.escape(target.name)}"]`);
-  if (!all) return;
-  const boxes = [...scope.querySelectorAll(`input[type="checkbox"][name="${CSS.escape(target.name)}"]`)];
-  const checked = boxes.filter((box) => box.checked).length;
-  all.checked = checked === boxes.length;
-  all.indeterminate = checked > 0 && checked < boxes.length;
 });
