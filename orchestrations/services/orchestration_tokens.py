@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.text import Truncator
 
 from components.enums import AuditAction, TokenScope
 from components.models import ApiToken
@@ -91,7 +92,7 @@ def may_start_its(token: ApiToken, run_id: int) -> bool:
 def _make(orchestration: Orchestration, user: User) -> tuple[ApiToken, str]:
     """Make the own token; the entry of the orchestration tells of it, so it has none."""
     text = new_text()
-    name = f"Orchestrator {orchestration.name}"[:NAME_LENGTH]
+    name = Truncator(f"Orchestrator {orchestration.name}").chars(NAME_LENGTH)
     with audit.silence():
         token = ApiToken.objects.create(
             user=user, name=name, scope=TokenScope.TRIGGER, digest=digest(text)

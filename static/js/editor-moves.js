@@ -75,6 +75,14 @@ function intoPhase(task, phase, step) {
   return true;
 }
 
+// Whether there is a place for it on that side.
+export function canMove(item, step) {
+  const side = step < 0 ? "previousElementSibling" : "nextElementSibling";
+  if (item.matches(".editor-task") && item[side]) return true;
+  const all = phasesOf();
+  return Boolean(all[all.indexOf(item.closest(".editor-phase")) + step]);
+}
+
 export function move(item, step) {
   return item.matches(".editor-phase") ? movePhase(item, step) : moveTask(item, step);
 }

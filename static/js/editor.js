@@ -1,7 +1,7 @@
 // The tasks editor as an application: what needs no server happens here, and what is unsaved is known.
 
 import "./editor-choices.js";
-import { onMoved } from "./editor-moves.js";
+import { canMove, onMoved } from "./editor-moves.js";
 
 const form = document.getElementById("tasks-form");
 const mark = form.querySelector("[data-unsaved-mark]");
@@ -247,8 +247,10 @@ const CLICKS = {
 // The menus of all rows are alike: one is filled when it is opened.
 form.addEventListener("toggle", (event) => {
   const menu = event.target;
-  if (!menu.dataset.menu || !menu.open || menu.querySelector(".menu-list")) return;
-  menu.append(document.getElementById(menu.dataset.menu).content.cloneNode(true));
+  if (!menu.dataset.menu || !menu.open) return;
+  if (!menu.querySelector(".menu-list")) menu.append(document.getElementById(menu.dataset.menu).content.cloneNode(true));
+  const item = menu.closest(".editor-task, .editor-phase");
+  for (const button of all("[data-move]", menu)) button.disabled = !canMove(item, Number(button.dataset.move));
 }, true);
 
 form.addEventListener("click", (event) => {

@@ -103,7 +103,7 @@ def test_it_is_purged_with_its_orchestration(ada: User) -> None:
 def test_a_long_name_is_cut(ada: User) -> None:
     token = own_token(make_orchestration(name="x" * 200, user=ada))
     assert token is not None
-    assert token.name == f"Orchestrator {'x' * 87}"
+    assert token.name == f"Orchestrator {'x' * 86}…"
 
 
 def test_a_revoked_one_can_be_made_again(ada: User) -> None:

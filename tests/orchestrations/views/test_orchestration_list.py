@@ -120,6 +120,18 @@ def test_a_row_says_what_starts_it_and_draws_its_runs(viewer: Client) -> None:
     assert f'aria-label="Run {last.pk - 1}: Success, 50 sec"' in page.content.decode()
 
 
+def test_an_empty_one_says_so_in_words(viewer: Client) -> None:
+    orchestration = make_orchestration([], name="Empty")
+    page = viewer.get(URL)
+    assert "Empty No tasks yet No schedule" in text_of(page)
+    row = page.content.decode().split(f'id="orchestration-row-{orchestration.pk}"')[1]
+    assert re.findall(r'is-empty" data-label="([^"]+)"', row) == [
+        "Next run",
+        "Duration",
+        "Last 20 runs",
+    ]
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_it_costs_a_constant_number_of_queries(
     operator: Client, count: int, django_assert_num_queries: Any
