@@ -50,8 +50,8 @@ def nesting_reasons(
 def lock_nesting() -> None:
     """Let saves that nest orchestrations take turns until the transaction ends; safe to call twice.
 
-    One that saves several at once calls it first, before it locks any of them. SQLite has one
-    writer at a time as it is.
+    It comes after the locks of orchestrations: one that saves several locks all of them first, so
+    that two cannot wait for each other. SQLite has one writer at a time as it is.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -57,7 +57,7 @@ def apply(files: Mapping[str, str], *, user: User | None, options: Options | Non
 
 @transaction.atomic
 def _apply(documents: Documents, wanted: Wanted, user: User | None, options: Options) -> Report:
-    state = lock_state(wanted)
+    state = lock_state(wanted, everything=options.prune)
     work = Work(documents, state, Resolver(options.sources, state.ciphers), user)
     changes = configurations.apply_all(work, wanted.configurations)
     changes += orchestrations.apply_all(work, wanted.orchestrations)

@@ -26,18 +26,19 @@ class State:
     ciphers: dict[str, str]
 
 
-def lock_state(wanted: Wanted) -> State:
+def lock_state(wanted: Wanted, *, everything: bool = False) -> State:
     """Return the installation's state, with the objects locked that files may change.
 
-    Orchestrations before configurations, each by id: callers at the same time wait for each other.
+    `everything` locks those too that the files do not name. Orchestrations before configurations,
+    each by id: callers at the same time wait for each other.
     """
     give_keys()
-    keys = wanted.orchestrations
-    changed = Orchestration.objects.select_for_update(no_key=True).filter(key__in=keys)
+    changed = Orchestration.objects.select_for_update(no_key=True)
+    locked = Configuration.objects.select_for_update(of=("self",))
+    if not everything:
+        changed = changed.filter(key__in=wanted.orchestrations)
+        locked = locked.filter(key__in=wanted.configurations)
     list(changed.order_by("pk").values_list("pk", flat=True))
-    locked = Configuration.objects.select_for_update(of=("self",)).filter(
-        key__in=wanted.configurations
-    )
     list(locked.order_by("pk").values_list("pk", flat=True))
     configurations = Configuration.objects.select_related("component")
     orchestrations = {str(row.key): row for row in Orchestration.objects.all()}

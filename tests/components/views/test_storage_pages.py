@@ -307,7 +307,7 @@ def test_a_file_becomes_a_table(client: Client, editor: User, headers: dict[str,
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.csv.gz", gzip.compress(CSV)),
+        ("a.csv.gz", gzip.compress(CSV, mtime=0)),
         ("a.TSV", b"id\tname\n1\tAda\n2\tBob\n"),
         ("a.txt", b"id;name\n1;Ada\n2;Bob\n"),
         ("a.json", b'[{"id": 1, "name": "Ada"}, {"id": 2, "name": "Bob"}]'),
