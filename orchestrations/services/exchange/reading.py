@@ -44,19 +44,19 @@ class Documents:
     problems: list[Problem] = field(default_factory=list)
 
     def place(self, path: Path) -> tuple[str, int]:
-        """Return the file and line of a place, or of the nearest one around it.
-
-        What no file names has none: the beginning of a file says nothing about it.
-        """
-        found = path
-        while found and found not in self.places:
-            found = found[:-1]
-        return ("", 0) if path and not found else self.places.get(found, ("", 0))
+        """Return the file and line of a place, or of the nearest one around it."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, ("", 0))
 
     def problem(self, path: Path, text: str) -> None:
         """Note what is wrong at a place."""
         source, line = self.place(path)
         self.problems.append(Problem(source, line, path_text(path), text))
+
+    def unnamed(self, path: Path, text: str) -> None:
+        """Note what is wrong with an object that no file names, so that no line says it."""
+        self.problems.append(Problem("", 0, path_text(path), text))
 
     def stop_if_wrong(self) -> None:
         """Raise ExchangeError where anything was noted."""

@@ -29,7 +29,7 @@ def remove_all(work: Work, selection: Selection) -> list[ObjectChange]:
         try:
             trash_configuration(configuration, user=work.user)
         except REFUSALS as error:
-            work.refuse(("configurations", key), error)
+            work.documents.unnamed(("configurations", key), error.message)
         changes.append(ObjectChange("configuration", key, configuration.name, "remove"))
     _check_uses(work, changes)
     return changes
@@ -49,4 +49,4 @@ def _check_uses(work: Work, removed: list[ObjectChange]) -> None:
         if using is not None:
             above = using.phase.orchestration
             text = f"No file names it, but it is a task of “{above}”."
-            work.documents.problem((f"{change.kind}s", change.key), text)
+            work.documents.unnamed((f"{change.kind}s", change.key), text)
