@@ -47,6 +47,7 @@ EXAMPLE: dict[str, JsonValue] = {
     "variables": {"city": "Brno"},
     "started_by": "schedule",
     "created_by": None,
+    "token": "",
     "schedule": 4,
     "scheduled_for": "2026-11-22T06:00:00Z",
     "trigger": None,
@@ -115,6 +116,7 @@ class RunOut(Schema):
     variables: dict[str, str] = Field(description="Those given, over those of the orchestration.")
     started_by: StartedBy
     created_by: str | None
+    token: str = Field(description="Name of the API token that started it, if one did.")
     schedule: int | None
     scheduled_for: datetime | None
     trigger: int | None
@@ -149,6 +151,10 @@ class RunOut(Schema):
     @staticmethod
     def resolve_created_by(run: Run) -> str | None:
         return run.created_by.get_username() if run.created_by else None
+
+    @staticmethod
+    def resolve_token(run: Run) -> str:
+        return run.token_name
 
     @staticmethod
     def resolve_schedule(run: Run) -> int | None:

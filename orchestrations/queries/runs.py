@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from orchestrations.enums import ACTIVE_RUN, FINISHED_TASK, QUEUED_RUN, RunStatus
 from orchestrations.models import Orchestration, Run
+from orchestrations.queries.durations import usual_durations
 
 FAILURES_SHOWN = 10
 RUNNING_SHOWN = 50
@@ -123,15 +124,6 @@ def progress_of(runs: Sequence[Run]) -> list[Running]:
         Running(run, *progress.get(run.pk, (0, 0)), _expected(run, usual.get(run.orchestration_id)))
         for run in runs
     ]
-
-
-def usual_durations(orchestration_ids: Iterable[int]) -> dict[int, timedelta]:
-    """Return the mean duration of the last successful runs, up to 20, of each orchestration."""
-    spans: dict[int, list[timedelta]] = {}
-    for run in latest_runs(orchestration_ids):
-        if run.status == RunStatus.SUCCESS and run.started_at and run.ended_at:
-            spans.setdefault(run.orchestration_id, []).append(run.ended_at - run.started_at)
-    return {pk: sum(found, timedelta()) / len(found) for pk, found in spans.items()}
 
 
 def latest_runs(orchestration_ids: Iterable[int], limit: int = 20) -> list[Run]:

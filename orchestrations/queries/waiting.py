@@ -11,7 +11,7 @@ from django.urls import reverse
 from components.queries.waiting import Place
 from orchestrations.enums import ACTIVE_RUN, QUEUED_RUN, UNFINISHED_RUN
 from orchestrations.models import Run
-from orchestrations.queries.runs import usual_durations
+from orchestrations.queries.durations import usual_durations
 
 
 class _Waiter(NamedTuple):

@@ -17,6 +17,7 @@ from orchestrations.models.orchestration import Definition
 from orchestrations.queries.starting import tasks_to_retry
 from orchestrations.tasks import advance_run as advance_run_task
 from orchestrations.validators import variable_errors
+from orchestrator_site.lib import actor
 from orchestrator_site.lib.bell import ring
 
 
@@ -54,6 +55,7 @@ def start_run(
         version=version,
         started_by=started_by,
         created_by=user,
+        token_name=actor.current().token,
         retry_of=retry_of,
         variables=dict(variables),
         selected=_checked(selected, version.definition),

@@ -177,6 +177,7 @@ def test_an_orchestration_is_made_saved_and_run(api: Api) -> None:
     assert [r["name"] for r in api("GET", "/orchestrations?search=shop")["items"]] == ["Shops"]
     run = api("POST", f"{path}/runs", {}, status=202)
     assert (run["status"], run["started_by"], run["version"]) == ("created", "api", 2)
+    assert (run["created_by"], run["token"]) == (api.user.get_username(), "tests")
     assert [r["id"] for r in api("GET", f"{path}/runs")["items"]] == [run["id"]]
     assert api("GET", f"/runs/{run['id']}")["tasks"] == []
     assert api("POST", f"{path}/runs", {"tasks": ["no"]}, status=422)["error"]["code"] == "invalid"

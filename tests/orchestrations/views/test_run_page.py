@@ -105,8 +105,8 @@ def test_the_page_tells_what_started_the_run(viewer: Client) -> None:
     text = text_of(viewer.get(scheduled.get_absolute_url()))
     assert "Mornings 2026-11-20 09:00 Europe/Prague" in text
     user = make_user(name="grace")
-    by_api = make_run(orchestration, started_by=StartedBy.API, created_by=user)
-    assert "grace API" in text_of(viewer.get(by_api.get_absolute_url()))
+    by_api = make_run(orchestration, started_by=StartedBy.API, created_by=user, token_name="ci")
+    assert "grace API token “ci”" in text_of(viewer.get(by_api.get_absolute_url()))
     Run.objects.filter(pk=by_api.pk).update(status=RunStatus.ERROR)
     retry = make_run(orchestration, started_by=StartedBy.RETRY, retry_of=by_api)
     assert f"retry of {by_api.pk}" in text_of(viewer.get(retry.get_absolute_url()))
