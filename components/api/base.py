@@ -120,6 +120,7 @@ class TokenAuth(HttpBearer):
             return None
         count(request, rate_limits.call(found.digest))
         request.user = found.user
+        request.api_token = found  # type: ignore[attr-defined]  # for calling_token
         actor.recognise(found.user, token=found.name)
         self._check_scope(request, found)
         return allowed(found.user, self.permission, staff=self.staff)
@@ -192,6 +193,12 @@ def user_of(request: HttpRequest) -> User:
     """Return who calls; the guards have seen to it that somebody does."""
     assert isinstance(request.user, User)  # noqa: S101  # for the type checker
     return request.user
+
+
+def calling_token(request: HttpRequest) -> ApiToken | None:
+    """Return the token that calls; None for a person in the browser."""
+    found: ApiToken | None = getattr(request, "api_token", None)
+    return found
 
 
 class PageQuery(Schema):
