@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from components.exceptions import NotAllowed
 from components.models import Job, JobEvent, JobLog
 from components.services.jobs import terminate_job
+from orchestrator_site.lib.access import person
 from orchestrator_site.lib.panel import Operated, ReadOnly, as_json
 from orchestrator_site.lib.secrets import hide_tree
 
@@ -93,7 +93,7 @@ class JobAdmin(Operated, ReadOnly, JobBase):
                 ended += 1
                 continue
             try:
-                terminate_job(job, user=cast("User", request.user))
+                terminate_job(job, user=person(request))
                 stopped += 1
             except NotAllowed as error:
                 self.message_user(request, error.message, messages.ERROR)

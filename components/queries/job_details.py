@@ -15,6 +15,12 @@ AT_LEAST = {
     LogLevel.WARNING: [LogLevel.WARNING, LogLevel.ERROR],
     LogLevel.ERROR: [LogLevel.ERROR],
 }
+LEVELS = (
+    ("", "All levels"),
+    (LogLevel.INFO.value, "Info and above"),
+    (LogLevel.WARNING.value, "Warnings and errors"),
+    (LogLevel.ERROR.value, "Errors"),
+)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from components.exceptions import EditConflict, InvalidConfiguration, NotAllowed
 from components.models import Component, Configuration, ConfigurationVersion
 from components.validators import MAX_BYTES, json_problem, mapping_errors, parameter_errors
 from orchestrator_site.lib.secrets import encrypt_tree, keep_hidden
+from orchestrator_site.lib.sentences import joined
 
 CONTENT = ("name", "description", "parameters", "input", "output")
 MAX_NAME = 200
@@ -146,19 +147,15 @@ def describe_change(before: dict[str, Any], after: Configuration) -> str:
     old, new = before["parameters"], after.parameters
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if keys:
-        parts.append(f"changed {_and(keys)}")
+        parts.append(f"changed {joined(keys)}")
     if before["name"] != after.name:
         parts.append(f"renamed to {after.name}")
     words = {"description": "description", "input": "input mapping", "output": "output mapping"}
     others = [word for name, word in words.items() if before[name] != getattr(after, name)]
     if others:
-        parts.append(f"changed the {_and(others)}")
+        parts.append(f"changed the {joined(others)}")
     sentence = "; ".join(parts) or "saved"
     return sentence[:1].upper() + sentence[1:]
-
-
-def _and(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
 
 
 @transaction.atomic

@@ -14,8 +14,7 @@ from components.models import Component
 from components.queries.configurations import PLURALS, catalogue, configurations_of
 from components.queries.table_choices import tables_like
 from components.services.configurations import create_configuration
-from components.views.finding import person
-from orchestrator_site.lib.access import EDIT, VIEW, requires
+from orchestrator_site.lib.access import EDIT, VIEW, person, requires
 from orchestrator_site.lib.htmx import invalid, redirect, render_page_or_fragment
 
 PAGE = 50

@@ -21,8 +21,8 @@ from components.services.configurations import (
 from components.services.differences import differences
 from components.services.jobs import create_job
 from components.views.configurations import RECENT
-from components.views.finding import find, person
-from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, requires
+from components.views.finding import find
+from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, person, requires
 from orchestrator_site.lib.htmx import done, redirect, render_page_or_fragment
 from orchestrator_site.lib.live import number as number_in
 
@@ -134,9 +134,10 @@ def _version_number(request: HttpRequest, name: str, default: int) -> int:
     text = request.GET.get(name, "")
     if not text:
         return default
-    if not text.isdecimal() or len(text) > 9:  # noqa: PLR2004
+    number = number_in(text)
+    if number is None:
         raise Http404
-    return int(text)
+    return number
 
 
 @requires(EDIT)

@@ -19,8 +19,8 @@ from components.queries.configurations import last_jobs, versions_of
 from components.services.catalogue import test_connection
 from components.services.configurations import update_configuration
 from components.services.differences import conflicts
-from components.views.finding import find, person
-from orchestrator_site.lib.access import EDIT, VIEW, requires
+from components.views.finding import find
+from orchestrator_site.lib.access import EDIT, VIEW, person, requires
 from orchestrator_site.lib.htmx import (
     invalid,
     redirect,
@@ -28,6 +28,7 @@ from orchestrator_site.lib.htmx import (
     toast,
     wants_fragment,
 )
+from orchestrator_site.lib.live import number as number_in
 
 PAGE = "components/configuration_detail.html"
 FORM = "components/_configuration_form.html"
@@ -57,7 +58,7 @@ class Editing:
         """Take what was typed."""
         raw = request.POST.get("mode") == "raw"
         base: Configuration | ConfigurationVersion = (
-            configuration.versions.filter(number=_number(request.POST.get("base"))).first()
+            configuration.versions.filter(number=number_in(request.POST.get("base")) or 0).first()
             or configuration
         )
         form = ConfigurationForm(
@@ -68,7 +69,7 @@ class Editing:
             files=request.FILES,
             limit_mb=settings.UPLOAD_LIMIT_MB,
         )
-        known = _number(request.POST.get("version")) or configuration.version
+        known = number_in(request.POST.get("version")) or configuration.version
         return cls(configuration, base, form, raw, known)
 
     def context(self, **more: Any) -> dict[str, Any]:
@@ -84,10 +85,6 @@ class Editing:
             "base": number,
             **more,
         }
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004
 
 
 def page_context(configuration: Configuration) -> dict[str, Any]:
@@ -221,7 +218,7 @@ def _text_saved(
     """Show the new text; a form on the page that was up to date stays so."""
     if not wants_fragment(request):
         return redirect(request, saved.get_absolute_url())
-    known = _number(request.POST.get("version"))
+    known = number_in(request.POST.get("version"))
     context = {
         "configuration": saved,
         "component": before.component,

@@ -18,6 +18,7 @@ from components.exceptions import NotAllowed
 from components.models import Job
 from components.queries.job_details import (
     AT_LEAST,
+    LEVELS,
     LogTail,
     log_tail,
     log_text,
@@ -36,12 +37,6 @@ from orchestrator_site.lib.live import mark, number, unchanged
 from orchestrator_site.lib.secrets import hide_tree
 
 TERMINATE = ("components/job_terminate.html", "components/_job_terminate.html")
-LEVELS = (
-    ("", "All levels"),
-    (LogLevel.INFO.value, "Info and above"),
-    (LogLevel.WARNING.value, "Warnings and errors"),
-    (LogLevel.ERROR.value, "Errors"),
-)
 
 
 def find(pk: int) -> Job:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -17,7 +16,7 @@ from components.models import Bucket, Table, TableVersion
 from components.queries import storage as queries
 from components.services.previews import EXPORTS, PREVIEW_ROWS, export, preview
 from components.services.storage import delete_bucket, restore_version
-from orchestrator_site.lib.access import EDIT, VIEW, requires
+from orchestrator_site.lib.access import EDIT, VIEW, person, requires
 from orchestrator_site.lib.htmx import redirect, render_page_or_fragment
 from orchestrator_site.lib.live import number
 
@@ -154,7 +153,7 @@ def table_restore(request: HttpRequest, key: str, version: int) -> HttpResponse:
     found = find_table(key)
     earlier = get_object_or_404(found.versions, number=version)
     try:
-        restored = restore_version(earlier, user=cast("User", request.user))
+        restored = restore_version(earlier, user=person(request))
         messages.success(request, f"Version {version} is back, as version {restored.number}.")
     except NotAllowed as error:
         messages.error(request, error.message)

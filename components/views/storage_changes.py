@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -14,7 +11,7 @@ from components.forms.storage import BUCKET_KEY, NewTableForm, UploadForm
 from components.queries.storage import table_uses
 from components.services.storage import delete_table
 from components.views.storage import find_table
-from orchestrator_site.lib.access import EDIT, requires
+from orchestrator_site.lib.access import EDIT, person, requires
 from orchestrator_site.lib.durations import format_count
 from orchestrator_site.lib.htmx import invalid, redirect, render_page_or_fragment
 
@@ -52,7 +49,7 @@ def _upload(request: HttpRequest, form: UploadForm, back: str | None) -> HttpRes
     }
     if request.method == "GET":
         return render_page_or_fragment(request, *UPLOAD, context)
-    version = form.load(user=cast("User", request.user)) if form.is_valid() else None
+    version = form.load(user=person(request)) if form.is_valid() else None
     if version is None:
         return invalid(request, *UPLOAD, context)
     rows = f"{format_count(version.rows)} row{'' if version.rows == 1 else 's'}"

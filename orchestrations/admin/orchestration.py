@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -16,7 +15,7 @@ from orchestrations.models import Orchestration, OrchestrationVersion, Phase, Ta
 from orchestrations.services import orchestrations as services
 from orchestrations.services.runs import start_run
 from orchestrations.validators import name_error
-from orchestrator_site.lib.access import EDIT
+from orchestrator_site.lib.access import EDIT, person
 from orchestrator_site.lib.panel import Operated, ReadOnly
 
 if TYPE_CHECKING:  # generic for the type checker, plain classes for Python
@@ -98,7 +97,7 @@ class OrchestrationAdmin(Operated, OrchestrationBase):
         try:
             services.save_orchestration(
                 saved,
-                user=cast("User", request.user),
+                user=person(request),
                 expected_version=saved.version,
                 name=obj.name,
                 description=obj.description,
@@ -111,9 +110,7 @@ class OrchestrationAdmin(Operated, OrchestrationBase):
         started = 0
         for orchestration in queryset:
             try:
-                start_run(
-                    orchestration, started_by=StartedBy.MANUAL, user=cast("User", request.user)
-                )
+                start_run(orchestration, started_by=StartedBy.MANUAL, user=person(request))
             except OrchestrationsError as error:
                 self.message_user(request, f"{orchestration}: {error.message}", messages.ERROR)
             else:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from orchestrations.exceptions import NotAllowed
 from orchestrations.models import Run, RunEvent, TaskRun
 from orchestrations.services.runs import terminate_run
+from orchestrator_site.lib.access import person
 from orchestrator_site.lib.panel import Operated, ReadOnly
 
 if TYPE_CHECKING:  # generic for the type checker, plain classes for Python
@@ -52,7 +52,7 @@ class RunAdmin(Operated, ReadOnly, RunBase):
         stopped = 0
         for run in queryset:
             try:
-                terminate_run(run, user=cast("User", request.user))
+                terminate_run(run, user=person(request))
             except NotAllowed as error:
                 self.message_user(request, error.message, messages.WARNING)
             else:

@@ -5,11 +5,10 @@ A schedule is saved through its service, which keeps its next moment and its sha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_celery_beat import admin as beat
@@ -21,7 +20,7 @@ from orchestrations.queries.schedules import words
 from orchestrations.scheduling.preview import check_timing
 from orchestrations.scheduling.slots import PROJECTED
 from orchestrations.services import schedules as services
-from orchestrator_site.lib.access import EDIT, OPERATE
+from orchestrator_site.lib.access import EDIT, OPERATE, person
 
 if TYPE_CHECKING:  # generic for the type checker, plain classes for Python
     ScheduleForm = forms.ModelForm[Schedule]
@@ -120,14 +119,14 @@ class ScheduleAdmin(ScheduleBase):
         if not change:
             made = services.create_schedule(
                 form.cleaned_data["orchestration"],
-                user=_person(request),
+                user=person(request),
                 enabled=enabled,
                 **said,
             )
             obj.pk = made.pk
         else:
             stored = Schedule.objects.select_related("orchestration").get(pk=obj.pk)
-            services.update_schedule(stored, user=_person(request), enabled=enabled, **said)
+            services.update_schedule(stored, user=person(request), enabled=enabled, **said)
         obj.refresh_from_db()
 
     @admin.action(description="Enable selected schedules", permissions=["operate"])
@@ -145,7 +144,7 @@ class ScheduleAdmin(ScheduleBase):
     def _switch(self, request: HttpRequest, queryset: QuerySet[Schedule], *, enabled: bool) -> None:
         chosen = list(queryset.filter(deleted_at=None).select_related("orchestration"))
         for schedule in chosen:
-            services.set_enabled(schedule, enabled=enabled, user=_person(request))
+            services.set_enabled(schedule, enabled=enabled, user=person(request))
         noun = "schedule is" if len(chosen) == 1 else "schedules are"
         text = f"{len(chosen)} {noun} now {'on' if enabled else 'off'}."
         self.message_user(request, text, messages.SUCCESS if chosen else messages.WARNING)
@@ -222,7 +221,3 @@ def _is_shadows(crontab: CrontabSchedule | None) -> bool:
 for model, shown_by in ((PeriodicTask, PeriodicTaskAdmin), (CrontabSchedule, CrontabScheduleAdmin)):
     admin.site.unregister(model)
     admin.site.register(model, shown_by)
-
-
-def _person(request: HttpRequest) -> User:
-    return cast("User", request.user)  # the panel needs a log-in

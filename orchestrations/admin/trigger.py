@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from orchestrations.exceptions import OrchestrationsError
 from orchestrations.models import Trigger, TriggerTable
 from orchestrations.services import triggers as services
+from orchestrator_site.lib.access import person
 from orchestrator_site.lib.panel import Operated, ReadOnly
 
 if TYPE_CHECKING:  # generic for the type checker, plain classes for Python
@@ -51,7 +51,7 @@ class TriggerAdmin(Operated, ReadOnly, TriggerBase):
         started = 0
         for trigger in queryset:
             try:
-                services.run_now(trigger, user=cast("User", request.user))
+                services.run_now(trigger, user=person(request))
             except OrchestrationsError as error:
                 self.message_user(request, f"{trigger}: {error.message}", messages.ERROR)
             else:
@@ -71,7 +71,7 @@ class TriggerAdmin(Operated, ReadOnly, TriggerBase):
     def _switch(self, request: HttpRequest, queryset: QuerySet[Trigger], *, enabled: bool) -> None:
         chosen = list(queryset.filter(deleted_at=None))
         for trigger in chosen:
-            services.set_enabled(trigger, enabled=enabled, user=cast("User", request.user))
+            services.set_enabled(trigger, enabled=enabled, user=person(request))
         noun = "trigger is" if len(chosen) == 1 else "triggers are"
         text = f"{len(chosen)} {noun} now {'on' if enabled else 'off'}."
         self.message_user(request, text, messages.SUCCESS if chosen else messages.WARNING)

@@ -97,6 +97,19 @@ class Definition(Surroundings):
     phases: list[PhaseDesign]
 
 
+def empty_definition(name: str = "") -> Definition:
+    """Return what has nothing in it, to begin with or to compare with."""
+    return {
+        "name": name,
+        "description": "",
+        "variables": {},
+        "phases": [],
+        "schedules": [],
+        "triggers": [],
+        "notifications": [],
+    }
+
+
 class Orchestration(models.Model):
     """A pipeline as designed; runs read its versions, never these rows.
 

@@ -22,6 +22,7 @@ from orchestrator_site.lib import cron as crons
 from orchestrator_site.lib.cron_words import describe_cron
 from orchestrator_site.lib.differences import places
 from orchestrator_site.lib.durations import humanize
+from orchestrator_site.lib.sentences import counted, joined
 
 NO_LIMIT = "not set"
 USUAL_PAUSE = 60  # seconds before a retry
@@ -130,7 +131,7 @@ def threshold_words(notification: NotificationDesign) -> str:
 
 def minutes_words(minutes: int) -> str:
     """Say a number of minutes."""
-    return f"{minutes} minute{'' if minutes == 1 else 's'}"
+    return counted(minutes, "minute")
 
 
 def moment_words(moment: str | None) -> str:
@@ -142,5 +143,4 @@ def moment_words(moment: str | None) -> str:
 
 def quoted(names: Sequence[str]) -> str:
     """Join names in quotation marks: “A”, “B” and “C”."""
-    marked = [f"“{name}”" for name in names]
-    return " and ".join([", ".join(marked[:-1]), marked[-1]] if marked[1:] else marked)
+    return joined(f"“{name}”" for name in names)

@@ -20,6 +20,7 @@ from orchestrations.models.orchestration import (
 )
 from orchestrations.queries import design_words as words
 from orchestrator_site.lib.differences import STEP, Change, change, changed_places, shown
+from orchestrator_site.lib.sentences import counted
 
 Kind = Literal["added", "removed", "moved", "changed"]
 T = TypeVar("T")
@@ -153,8 +154,7 @@ def _phases(old: Sequence[PhaseDesign], new: Sequence[PhaseDesign]) -> Iterator[
 
 
 def _count(phase: PhaseDesign) -> str:
-    number = len(phase["tasks"])
-    return f"with {number} task{'' if number == 1 else 's'}"
+    return f"with {counted(len(phase['tasks']), 'task')}"
 
 
 def _tasks(old: Sequence[PhaseDesign], new: Sequence[PhaseDesign], names: Names) -> Iterator[Item]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
 
-from components.models import Configuration, ConfigurationVersion, Job
+from components.models import Configuration, ConfigurationVersion
 from orchestrations.enums import UNFINISHED_RUN
 from orchestrations.models import (
     Notification,
@@ -25,6 +25,7 @@ from orchestrations.models import (
     Trigger,
 )
 from orchestrations.queries.design_words import quoted
+from orchestrator_site.lib.sentences import counted, joined
 
 TrashKind = Literal["configuration", "orchestration"]
 TrashKey = tuple[TrashKind, int]
@@ -117,7 +118,7 @@ def _named(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
 def _orchestrations(ids: Sequence[int], gone: Sequence[int]) -> list[TrashRow]:
     rows = Orchestration.objects.filter(pk__in=ids).exclude(deleted_at=None)
     users = _users("orchestration", ids, gone)
-    counted = rows.select_related("deleted_by").annotate(
+    found = rows.select_related("deleted_by").annotate(
         tasks=_count(Task, "phase__orchestration"),
         schedule_count=_count(Schedule, "orchestration", deleted_at=None),
         trigger_count=_count(Trigger, "orchestration", deleted_at=None),
@@ -129,7 +130,7 @@ def _orchestrations(ids: Sequence[int], gone: Sequence[int]) -> list[TrashRow]:
             Run.objects.filter(orchestration=OuterRef("pk"), status__in=UNFINISHED_RUN)
         ),
     )
-    return [_orchestration_row(row, users.get(row.pk, [])) for row in counted]
+    return [_orchestration_row(row, users.get(row.pk, [])) for row in found]
 
 
 def _orchestration_row(row: Any, users: list[str]) -> TrashRow:
@@ -150,8 +151,8 @@ def _orchestration_row(row: Any, users: list[str]) -> TrashRow:
         f"Orchestration, {_amount(row.tasks, 'task') or 'no tasks'}",
         row.deleted_at,
         str(row.deleted_by or ""),
-        _joined(surroundings),
-        _joined(lost),
+        _told(surroundings),
+        _told(lost),
         kept,
     )
 
@@ -159,9 +160,8 @@ def _orchestration_row(row: Any, users: list[str]) -> TrashRow:
 def _configurations(ids: Sequence[int], gone: Sequence[int]) -> list[TrashRow]:
     rows = Configuration.objects.filter(pk__in=ids).exclude(deleted_at=None)
     users = _users("configuration", ids, gone)
-    counted = rows.select_related("component", "deleted_by").annotate(
+    found = rows.select_related("component", "deleted_by").annotate(
         version_count=_count(ConfigurationVersion, "configuration"),
-        job_count=_count(Job, "configuration"),
     )
     return [
         TrashRow(
@@ -171,18 +171,18 @@ def _configurations(ids: Sequence[int], gone: Sequence[int]) -> list[TrashRow]:
             row.component.name,
             row.deleted_at,
             str(row.deleted_by or ""),
-            _joined([_amount(row.version_count, "version"), _task_of(users.get(row.pk, []))]),
-            _joined([_amount(row.version_count, "version")]),
+            _told([_amount(row.version_count, "version"), _task_of(users.get(row.pk, []))]),
+            _amount(row.version_count, "version"),
             _kept(users.get(row.pk, [])),
         )
-        for row in counted
+        for row in found
     ]
 
 
 def _count(model: Any, path: str, **only: Any) -> Subquery:
     rows = model._default_manager.filter(**{path: OuterRef("pk")}, **only).order_by()  # noqa: SLF001  # public in all but name
-    counted = rows.annotate(one=Value(1)).values("one").annotate(n=Count("pk")).values("n")
-    return Subquery(counted, output_field=IntegerField())
+    numbers = rows.annotate(one=Value(1)).values("one").annotate(n=Count("pk")).values("n")
+    return Subquery(numbers, output_field=IntegerField())
 
 
 def _users(kind: TrashKind, ids: Sequence[int], gone: Sequence[int]) -> dict[int, list[str]]:
@@ -213,9 +213,8 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _amount(count: int | None, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}" if count else ""
+    return counted(count, noun) if count else ""
 
 
-def _joined(parts: Sequence[str]) -> str:
-    said = [part for part in parts if part]
-    return " and ".join([", ".join(said[:-1]), said[-1]] if said[1:] else said)
+def _told(parts: Sequence[str]) -> str:
+    return joined(part for part in parts if part)

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from components.models import Configuration
 from orchestrations.enums import VersionPart
 from orchestrations.models import Orchestration, OrchestrationVersion
-from orchestrations.models.orchestration import Definition, PhaseDesign
+from orchestrations.models.orchestration import Definition, PhaseDesign, empty_definition
 from orchestrations.queries import design_words as words
 from orchestrations.queries.differences import (
     Item,
@@ -25,15 +25,6 @@ from orchestrations.queries.versions import compare, missing_targets, names_in
 
 CHOICES = 200  # versions in a select
 
-EMPTY: Definition = {
-    "name": "",
-    "description": "",
-    "variables": {},
-    "phases": [],
-    "schedules": [],
-    "triggers": [],
-    "notifications": [],
-}
 PART_OF = {"phases": VersionPart.TASKS}  # others are called as their part is
 
 
@@ -113,7 +104,7 @@ def whole_version(definition: Definition) -> WholeVersion:
         definition,
         [_phase(phase, phase_names, names) for phase in definition["phases"]],
         differences(
-            EMPTY,
+            empty_definition(),
             {**definition, "name": "", "description": "", "variables": {}, "phases": []},
             names,
         ),

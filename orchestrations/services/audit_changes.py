@@ -12,7 +12,7 @@ from typing import Any, cast
 from components.enums import AuditAction
 from components.services.audit import Changes, Subject, record_all
 from orchestrations.models import Orchestration, OrchestrationVersion
-from orchestrations.models.orchestration import Definition, Surroundings
+from orchestrations.models.orchestration import Definition, Surroundings, empty_definition
 from orchestrations.queries import design_words as words
 from orchestrations.queries.differences import Item, Names, Part, differences, schedule_changes
 from orchestrations.queries.versions import names_in
@@ -26,7 +26,7 @@ SURROUNDINGS = ("schedule", "trigger", "notification")
 def record_version_change(version: OrchestrationVersion, before: Definition | None) -> None:
     """Record how a version differs from what was there before it; None means there was nothing."""
     new = cast("Definition", version.definition)
-    old = before if before is not None else _nothing()
+    old = before if before is not None else empty_definition()
     subject = Subject("orchestration", str(version.orchestration_id), new["name"])
     if old == new:
         return
@@ -45,23 +45,11 @@ def record_end(orchestration: Orchestration) -> None:
     version = orchestration.versions.order_by("-number").first()
     changes: Changes = {}
     if version is not None:
-        old, new = cast("Definition", version.definition), _nothing()
+        old, new = cast("Definition", version.definition), empty_definition()
         parts = differences(old, new, names_in([old]))
         changes = {k: v for part in parts for i in part.items for k, v in _told(part, i).items()}
     subject = Subject("orchestration", str(orchestration.pk), orchestration.name)
     record_all([(AuditAction.DELETED, subject, changes)])
-
-
-def _nothing() -> Definition:
-    return {
-        "name": "",
-        "description": "",
-        "variables": {},
-        "phases": [],
-        "schedules": [],
-        "triggers": [],
-        "notifications": [],
-    }
 
 
 def _design_changes(old: Definition, new: Definition, names: Names) -> Changes:

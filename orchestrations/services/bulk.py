@@ -13,6 +13,7 @@ from orchestrations.exceptions import NotAllowed, OrchestrationsError
 from orchestrations.models import Orchestration, Task
 from orchestrations.services.orchestrations import move_to_trash, set_enabled
 from orchestrations.services.runs import start_run
+from orchestrator_site.lib.sentences import counted
 
 MOST = 500
 NAMED = 5
@@ -46,7 +47,8 @@ class BulkResult:
     @property
     def sentence(self) -> str:
         """Say what became of it: how many, and what was refused why."""
-        said = [_DONE[self.action].format(_amount(len(self.done)))] if self.done else []
+        done = counted(len(self.done), "orchestration")
+        said = [_DONE[self.action].format(done)] if self.done else []
         said += [f"Refused: “{r.name}”: {r.reason}" for r in self.refused[:NAMED]]
         if len(self.refused) > NAMED:
             said.append(f"{len(self.refused) - NAMED} more were refused.")
@@ -94,10 +96,6 @@ def _trash(orchestration: Orchestration, user: User) -> None:
     if orchestration.deleted_at:
         raise NotAllowed("It is in the trash already.")
     move_to_trash(orchestration, user=user)
-
-
-def _amount(count: int) -> str:
-    return f"{count} orchestration{'' if count == 1 else 's'}"
 
 
 _ACTIONS: dict[BulkAction, Callable[[Orchestration, User], None]] = {

@@ -25,6 +25,7 @@ from orchestrations.services.triggers import (
     update_trigger,
 )
 from orchestrations.services.versions import start_version
+from orchestrator_site.lib.sentences import joined
 
 ALL = tuple(VersionPart)
 FIELDS = {
@@ -149,8 +150,7 @@ def _sentence(number: int, parts: Collection[VersionPart]) -> str:
     if set(parts) == set(ALL):
         return f"Restored version {number}."
     words = [str(part.label).lower() for part in ALL if part in parts]
-    listed = " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
-    return f"Restored {listed} of version {number}."
+    return f"Restored {joined(words)} of version {number}."
 
 
 def restore_triggers(

@@ -9,8 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from orchestrations.services.bell import bell_of, mark_seen
-from orchestrations.views.finding import person
-from orchestrator_site.lib.access import VIEW, requires
+from orchestrator_site.lib.access import VIEW, person, requires
 from orchestrator_site.lib.htmx import done, render_page_or_fragment, wants_fragment
 
 PAGE, LIST = "orchestrations/bell_page.html", "orchestrations/_bell_list.html"

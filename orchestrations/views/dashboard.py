@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -18,7 +15,7 @@ from orchestrations.models import Orchestration
 from orchestrations.queries import health, runs, schedules
 from orchestrations.services.sample import load_sample_project
 from orchestrations.services.schedules import last_tick
-from orchestrator_site.lib.access import EDIT, VIEW, requires
+from orchestrator_site.lib.access import EDIT, VIEW, person, requires
 from orchestrator_site.lib.htmx import render_page_or_fragment
 
 # The tiles: a word, and the statuses it counts.
@@ -61,6 +58,6 @@ def is_new() -> bool:
 @require_POST
 @requires(EDIT)
 def load_sample(request: HttpRequest) -> HttpResponse:
-    orchestration = load_sample_project(user=cast("User", request.user))
+    orchestration = load_sample_project(user=person(request))
     messages.success(request, "The sample project is ready. Run it, and look at its tables.")
     return redirect(orchestration)

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_GET
 from orchestrations.forms.tasks import TasksForm
 from orchestrations.forms.tasks.choices import find_choices
 from orchestrations.models import Orchestration
-from orchestrations.views.finding import find_orchestration, person
+from orchestrations.views.finding import find_orchestration
 from orchestrator_site.lib import htmx
-from orchestrator_site.lib.access import EDIT, requires
+from orchestrator_site.lib.access import EDIT, person, requires
 from orchestrator_site.lib.live import number
 
 PAGE = ("orchestrations/orchestration_tasks.html", "orchestrations/_orchestration_tasks.html")

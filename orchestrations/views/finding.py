@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from django.contrib.auth.models import User
-from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from orchestrations.models import Orchestration
@@ -14,8 +10,3 @@ from orchestrations.models import Orchestration
 def find_orchestration(pk: int) -> Orchestration:
     """Return an orchestration that is not in the trash."""
     return get_object_or_404(Orchestration, pk=pk, deleted_at=None)
-
-
-def person(request: HttpRequest) -> User:
-    """Return who asks; a guarded view has nobody else."""
-    return cast("User", request.user)

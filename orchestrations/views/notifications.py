@@ -24,8 +24,8 @@ from orchestrations.queries.notifications import (
 )
 from orchestrations.services import deliveries, notifications
 from orchestrations.services.notices import is_mail_set_up
-from orchestrations.views.finding import find_orchestration, person
-from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, requires
+from orchestrations.views.finding import find_orchestration
+from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, person, requires
 from orchestrator_site.lib.htmx import (
     Level,
     done,

@@ -22,9 +22,8 @@ from orchestrations.queries.orchestration_list import (
 )
 from orchestrations.queries.orchestrations import orchestration_rows
 from orchestrations.services.bulk import BulkAction, act_on_all
-from orchestrations.views.finding import person
 from orchestrator_site.lib import htmx
-from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, requires
+from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, person, requires
 from orchestrator_site.lib.live import mark, number, unchanged
 
 E = TypeVar("E", Shown, Order)

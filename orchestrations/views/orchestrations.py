@@ -15,10 +15,10 @@ from orchestrations.queries import runs
 from orchestrations.queries.orchestrations import orchestration_rows
 from orchestrations.services import orchestrations as services
 from orchestrations.services.orchestration_tokens import own_token
-from orchestrations.views.finding import find_orchestration, person
+from orchestrations.views.finding import find_orchestration
 from orchestrations.views.runs import run_table
 from orchestrator_site.lib import htmx
-from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, requires
+from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, person, requires
 
 VERSIONS_SHOWN = 5
 

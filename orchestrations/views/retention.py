@@ -13,9 +13,8 @@ from django.views.decorators.http import require_http_methods
 from orchestrations.forms.retention import RetentionForm
 from orchestrations.queries.retention import Limits, preview
 from orchestrations.services.retention import current_retention, save_retention
-from orchestrations.views.finding import person
 from orchestrator_site.lib import htmx
-from orchestrator_site.lib.access import VIEW, requires
+from orchestrator_site.lib.access import VIEW, person, requires
 
 PAGES = ("orchestrations/retention_page.html", "orchestrations/_retention.html")
 

@@ -10,20 +10,12 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_htmx.http import push_url
 
-from components.enums import LogLevel
-from components.queries.job_details import AT_LEAST
+from components.queries.job_details import AT_LEAST, LEVELS
 from orchestrations.models import Run
 from orchestrations.queries.run_log import Cursor, LogPage, Wanted, log_after, log_tail, log_text
 from orchestrator_site.lib import htmx
 from orchestrator_site.lib.access import VIEW, requires
 from orchestrator_site.lib.live import number
-
-LEVELS = (
-    ("", "All levels"),
-    (LogLevel.INFO.value, "Info and above"),
-    (LogLevel.WARNING.value, "Warnings and errors"),
-    (LogLevel.ERROR.value, "Errors"),
-)
 
 
 def wanted_of(request: HttpRequest) -> Wanted:

@@ -16,9 +16,9 @@ from orchestrations.models import Orchestration, Run, TaskRun
 from orchestrations.models.orchestration import Definition
 from orchestrations.queries import starting
 from orchestrations.services import runs as services
-from orchestrations.views.finding import find_orchestration, person
+from orchestrations.views.finding import find_orchestration
 from orchestrator_site.lib import htmx
-from orchestrator_site.lib.access import OPERATE, requires
+from orchestrator_site.lib.access import OPERATE, person, requires
 from orchestrator_site.lib.live import number
 
 START = ("orchestrations/run_start.html", "orchestrations/_run_start.html")

@@ -24,9 +24,8 @@ from orchestrations.queries.schedules import slots_of, words
 from orchestrations.queries.slots import schedule_lines
 from orchestrations.queries.triggers import trigger_lines
 from orchestrations.services import schedules as services
-from orchestrations.views.finding import person
 from orchestrations.views.timing import only_shows, options, show
-from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, requires
+from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, person, requires
 from orchestrator_site.lib.htmx import (
     Level,
     done,

@@ -10,9 +10,8 @@ from django.views.decorators.http import require_GET
 
 from orchestrations.queries.palette import palette
 from orchestrations.queries.search import search
-from orchestrations.views.finding import person
 from orchestrator_site.lib import htmx
-from orchestrator_site.lib.access import VIEW, requires
+from orchestrator_site.lib.access import VIEW, person, requires
 
 LONGEST = 200
 REMEMBERED = 20

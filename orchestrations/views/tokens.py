@@ -20,8 +20,8 @@ from components.services.tokens import rename_token, revoke_token
 from orchestrations.forms.tokens import TokenForm, TokenNameForm
 from orchestrations.queries.tokens import TokenList, list_tokens
 from orchestrations.services.orchestration_tokens import own_token, refresh_token
-from orchestrations.views.finding import find_orchestration, person
-from orchestrator_site.lib.access import EDIT, VIEW, requires
+from orchestrations.views.finding import find_orchestration
+from orchestrator_site.lib.access import EDIT, VIEW, person, requires
 from orchestrator_site.lib.htmx import invalid, redirect, render_page_or_fragment, wants_fragment
 
 LIST = ("orchestrations/token_page.html", "orchestrations/_token_list.html")

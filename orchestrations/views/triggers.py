@@ -13,9 +13,9 @@ from orchestrations.forms.triggers import TriggerForm
 from orchestrations.models import Trigger
 from orchestrations.queries.triggers import active_triggers, states_of
 from orchestrations.services import triggers as services
-from orchestrations.views.finding import find_orchestration, person
+from orchestrations.views.finding import find_orchestration
 from orchestrations.views.schedules import changed, said
-from orchestrator_site.lib.access import EDIT, OPERATE, requires
+from orchestrator_site.lib.access import EDIT, OPERATE, person, requires
 from orchestrator_site.lib.htmx import done, invalid, render_page_or_fragment
 
 FORM_PAGE, FORM = "orchestrations/trigger_page.html", "orchestrations/_trigger_form.html"

@@ -17,9 +17,9 @@ from orchestrations.models import Orchestration, OrchestrationVersion
 from orchestrations.queries import version_pages as queries
 from orchestrations.queries.versions import compare as differences_of
 from orchestrations.services.restoring import COPIED, find_version
-from orchestrations.views.finding import find_orchestration, person
+from orchestrations.views.finding import find_orchestration
 from orchestrator_site.lib import htmx
-from orchestrator_site.lib.access import EDIT, VIEW, requires
+from orchestrator_site.lib.access import EDIT, VIEW, person, requires
 from orchestrator_site.lib.live import number as number_in
 
 PER_PAGE = 50

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from cronsim import CronSim
 
 from orchestrator_site.lib.cron_expression import Cron
+from orchestrator_site.lib.sentences import joined
 
 MONTH_NAMES = (
     *("January", "February", "March", "April", "May", "June"),
@@ -27,7 +28,7 @@ def describe_cron(cron: Cron) -> str:
     """Say when the expression fires, in the zone's wall-clock time, without naming the zone."""
     days = _days(cron)
     if len(cron.times) <= MOST_TIMES:
-        return f"{_capital(days)} at {_join(_clock(time) for time in cron.times)}"
+        return f"{_capital(days)} at {joined(_clock(time) for time in cron.times)}"
     rhythm = _rhythm(cron)
     return _capital(rhythm if days == "every day" else f"{rhythm}, {days}")
 
@@ -72,7 +73,7 @@ def _at_minutes(minutes: tuple[int, ...]) -> str:
 
 def _hour_list(hours: tuple[int, ...]) -> str:
     noun = "hour" if len(hours) == 1 else "hours"
-    return f"the {noun} {_join(_stretches(hours, lambda hour: f'{hour:02}'))}"
+    return f"the {noun} {joined(_stretches(hours, lambda hour: f'{hour:02}'))}"
 
 
 def _days(cron: Cron) -> str:
@@ -82,7 +83,7 @@ def _days(cron: Cron) -> str:
         return _either(cron, months)
     every_weekday = cron.weekdays.issuperset(range(7))
     if not cron.days >= ALL_DAYS:
-        only = "" if every_weekday else f" falling on {_join(_weekday_words(cron), 'or')}"
+        only = "" if every_weekday else f" falling on {joined(_weekday_words(cron), 'or')}"
         return f"{_on_dates(cron, months)}{only}"
     if every_weekday:
         return f"every day in {months}" if months else "every day"
@@ -119,7 +120,7 @@ def _dates(cron: Cron) -> str:
         words.append("the last working day (Monday to Friday)")
     if CronSim.LAST in cron.days:
         words.append("the last day")
-    return _join(words)
+    return joined(words)
 
 
 def _weekdays(cron: Cron) -> str:
@@ -127,7 +128,7 @@ def _weekdays(cron: Cron) -> str:
     stretch = any(" to " in word for word in words)
     counted = any(isinstance(item, tuple) for item in cron.weekdays)
     prefix = "on " if counted else "" if stretch else "every "
-    return f"{prefix}{_join(words)}"
+    return f"{prefix}{joined(words)}"
 
 
 def _weekday_words(cron: Cron) -> list[str]:
@@ -146,11 +147,11 @@ def _from_monday(day: int) -> int:
 
 
 def _month_list(cron: Cron) -> str:
-    return _join(_stretches(sorted(cron.months), lambda month: MONTH_NAMES[month - 1]))
+    return joined(_stretches(sorted(cron.months), lambda month: MONTH_NAMES[month - 1]))
 
 
 def _numbers(values: Sequence[int]) -> str:
-    return _join(_stretches(values, str))
+    return joined(_stretches(values, str))
 
 
 def _stretches(values: Sequence[int], name: Callable[[int], str]) -> list[str]:
@@ -192,8 +193,3 @@ def _clock(minute_of_day: int) -> str:
 
 def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
-
-
-def _join(words: Iterable[str], conjunction: str = "and") -> str:
-    *head, last = words
-    return f"{', '.join(head)} {conjunction} {last}" if head else last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from components.models import Configuration
@@ -10,26 +11,14 @@ from components.services import configurations as services
 from components.services.configurations import CONTENT
 from components.services.differences import differences
 from orchestrations.services.exchange.report import Action, ObjectChange, change_lines
-from orchestrations.services.exchange.work import REFUSALS, Work
+from orchestrations.services.exchange.work import Work
 
 KIND = "configurations"
 
 
 def apply_all(work: Work, wanted: Mapping[str, dict[str, Any]]) -> list[ObjectChange]:
     """Create and change configurations; what is wrong is noted in the documents."""
-    changes = []
-    for key, content in wanted.items():
-        problems = len(work.documents.problems)
-        try:
-            change = _apply(work, key, content)
-        except REFUSALS as error:
-            work.refuse((KIND, key), error)
-            change = None
-        if len(work.documents.problems) > problems:
-            work.failed.add((KIND, key))
-        if change is not None:
-            changes.append(change)
-    return changes
+    return work.apply_each(KIND, wanted, partial(_apply, work))
 
 
 def _apply(work: Work, key: str, wanted: dict[str, Any]) -> ObjectChange | None:

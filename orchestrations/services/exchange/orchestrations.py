@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from orchestrations.models import Orchestration
-from orchestrations.models.orchestration import Definition, ScheduleDesign, TriggerDesign
+from orchestrations.models.orchestration import (
+    Definition,
+    ScheduleDesign,
+    TriggerDesign,
+    empty_definition,
+)
 from orchestrations.queries.differences import as_text
 from orchestrations.queries.versions import compare
 from orchestrations.services.changes import describe_change
@@ -34,32 +40,8 @@ KIND = "orchestrations"
 
 def apply_all(work: Work, wanted: Mapping[str, dict[str, Any]]) -> list[ObjectChange]:
     """Create and change orchestrations, those first that are tasks of others."""
-    changes = []
-    for key in _inner_first(work, wanted):
-        problems = len(work.documents.problems)
-        try:
-            change = _apply(work, key, wanted[key])
-        except REFUSALS as error:
-            work.refuse((KIND, key), error)
-            change = None
-        if len(work.documents.problems) > problems:
-            work.failed.add((KIND, key))
-        if change is not None:
-            changes.append(change)
-    return changes
-
-
-def _nothing(name: str) -> Definition:
-    """Return what a new orchestration of this name is compared with."""
-    return Definition(
-        name=name,
-        description="",
-        variables={},
-        phases=[],
-        schedules=[],
-        triggers=[],
-        notifications=[],
-    )
+    in_order = {key: wanted[key] for key in _inner_first(work, wanted)}
+    return work.apply_each(KIND, in_order, partial(_apply, work))
 
 
 def _inner_first(work: Work, wanted: Mapping[str, dict[str, Any]]) -> list[str]:
@@ -100,7 +82,7 @@ def _apply(work: Work, key: str, wanted: dict[str, Any]) -> ObjectChange | None:
     if phases is None or len(work.documents.problems) > problems:
         return None
     action: Action = "change" if stored else "create"
-    before = work.state.definitions[stored.pk] if stored else _nothing(wanted["name"])
+    before = work.state.definitions[stored.pk] if stored else empty_definition(wanted["name"])
     around = _around(before, wanted)
     if stored is None:
         stored = _create(work, key, wanted, phases)
