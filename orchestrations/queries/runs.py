@@ -147,7 +147,8 @@ def latest_runs(orchestration_ids: Iterable[int], limit: int = 20) -> list[Run]:
 def listed() -> QuerySet[Run]:
     """Return all runs with what their lists show of them."""
     return Run.objects.select_related(
-        "orchestration", "created_by", "schedule", "slot", "retry_of", "terminated_by"
+        *("orchestration", "created_by", "schedule", "slot", "trigger"),
+        *("retry_of", "terminated_by"),
     )
 
 
