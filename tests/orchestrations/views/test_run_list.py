@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from orchestrations.enums import RunStatus
+from orchestrations.enums import RunStatus, StartedBy
 from orchestrations.models import Run
 from orchestrations.views.run_list import QUICK
 from tests.builders import (
@@ -18,6 +18,7 @@ from tests.builders import (
     make_empty_orchestration,
     make_orchestration,
     make_run,
+    make_trigger,
     make_user,
 )
 from tests.control import Control
@@ -112,13 +113,29 @@ def test_a_poll_that_has_seen_everything_gets_nothing(client: Client, viewer: Us
     assert "Processing" in text_of(client.get(URL, headers=headers))
 
 
+def test_a_run_of_a_trigger_names_it(client: Client, viewer: User) -> None:
+    trigger = make_trigger("in.c-shop.orders", name="New orders")
+    make_run(trigger.orchestration, started_by=StartedBy.TRIGGER, trigger=trigger)
+    started_by = re.search(
+        r'"run-starter">(.*?)</span>', client.get(URL).content.decode(), re.DOTALL
+    )
+    assert started_by is not None
+    assert re.sub(r"<[^>]+>", "", started_by[1]).strip() == "New orders"
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_it_costs_a_constant_number_of_queries(
     client: Client, viewer: User, count: int, django_assert_num_queries: Any
 ) -> None:
     for _ in range(count):
         make_run(created_by=make_user(), status=RunStatus.PROCESSING, started_at=timezone.now())
-        make_run(status=RunStatus.SUCCESS)
+        trigger = make_trigger("in.c-shop.orders")
+        make_run(
+            trigger.orchestration,
+            status=RunStatus.SUCCESS,
+            started_by=StartedBy.TRIGGER,
+            trigger=trigger,
+        )
     client.get(URL)
     with django_assert_num_queries(9):
         client.get(URL, {"q": "-status:error -user:nobody"})
