@@ -34,18 +34,22 @@ MOST_OFFERED = 20
 
 def job_fields() -> Fields:
     """Return the keys of a search for jobs; one query, for the components."""
-    components = dict(Component.objects.order_by("key").values_list("key", "name"))
     return (
         SearchField("status", Kind.CHOICE, "how it stands", "status:error,warning",
                     choices=words(JobStatus.choices)),
-        SearchField("component", Kind.CHOICE, "by the key of a component", "component:ex-http",
-                    choices=components),
+        component_field("by the key of a component"),
         SearchField("configuration", Kind.TEXT, "by a part of the name, or by the number",
                     'configuration:"daily orders"'),
         *common_fields("created by somebody, yourself as “me”"),
         SearchField("startedBy", Kind.CHOICE, "what asked for it", "startedBy:orchestration",
                     ("origin",), words(JobOrigin.choices)),
     )  # fmt: skip
+
+
+def component_field(said: str) -> SearchField:
+    """Return the key `component`, which jobs and runs share; one query."""
+    choices = dict(Component.objects.order_by("key").values_list("key", "name"))
+    return SearchField("component", Kind.CHOICE, said, "component:ex-http", choices=choices)
 
 
 def common_fields(user_help: str) -> Fields:

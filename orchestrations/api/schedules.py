@@ -30,7 +30,7 @@ SHOWN: dict[str, JsonValue] = {
     "id": 4,
     "orchestration": 7,
     **EXAMPLE,
-    "words": "At 06:00 on Monday to Friday, Europe/Prague",
+    "words": "Monday to Friday at 06:00, Europe/Prague",
     "is_enabled": True,
     "overlap": "queue_one",
     "misfire": "last",

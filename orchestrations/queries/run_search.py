@@ -5,31 +5,33 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from components.queries.job_search import (
     MOST_OFFERED,
     common_fields,
     common_makers,
+    component_field,
     named,
     numbered,
     user_values,
     words,
 )
 from orchestrations.enums import RunStatus, StartedBy
-from orchestrations.models import Orchestration, Run
+from orchestrations.models import Orchestration, Run, TaskRun
 from orchestrations.queries.runs import listed
 from orchestrator_site.lib.search_fields import Condition, Fields, Kind, Search, SearchField
 from orchestrator_site.lib.search_filters import Maker, contains, filter_of, one_of
 
 
 def run_fields() -> Fields:
-    """Return the keys of a search for runs."""
+    """Return the keys of a search for runs; one query, for the components."""
     return (
         SearchField("status", Kind.CHOICE, "how it stands", "status:error,warning",
                     choices=words(RunStatus.choices)),
         SearchField("orchestration", Kind.TEXT, "by a part of the name, or by the number",
                     'orchestration:"daily sales"'),
+        component_field("with a task of a component, by its key"),
         *common_fields("started by somebody, yourself as “me”"),
         SearchField("startedBy", Kind.CHOICE, "what started it", "startedBy:schedule",
                     choices=words(StartedBy.choices)),
@@ -42,6 +44,7 @@ def runs_found(search: Search, *, user: User | None, now: datetime) -> QuerySet[
         "": _words,
         "status": one_of("status"),
         "orchestration": _orchestrations,
+        "component": _components,
         "startedBy": one_of("started_by"),
         "error": contains("reason"),
         **common_makers(user, now),
@@ -61,6 +64,11 @@ def run_values(key: str, begun: str) -> list[tuple[str, str]]:
 def _words(condition: Condition) -> Q:
     by_name = _orchestrations(condition, with_numbers=False)
     return by_name | contains("reason")(condition) | numbered(condition.texts)
+
+
+def _components(condition: Condition) -> Q:
+    tasks = TaskRun.objects.filter(run=OuterRef("pk"), component_key__in=condition.texts)
+    return Q(Exists(tasks))
 
 
 def _orchestrations(condition: Condition, *, with_numbers: bool = True) -> Q:

@@ -9,7 +9,14 @@ from orchestrations.enums import RunStatus, StartedBy
 from orchestrations.models import Run
 from orchestrations.queries.run_search import run_fields, run_values, runs_found
 from orchestrator_site.lib.search_fields import understand
-from tests.builders import make_empty_orchestration, make_run, make_user
+from tests.builders import (
+    make_configuration,
+    make_empty_orchestration,
+    make_orchestration,
+    make_run,
+    make_user,
+)
+from tests.control import Control
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -65,6 +72,22 @@ def test_each_key_finds_what_it_names() -> None:
     }
     assert {text: found(text) for text in expected} == expected
     assert found("user:me", ann) == [one]
+
+
+def test_runs_are_found_by_the_components_of_their_tasks(control: Control) -> None:
+    targets = make_configuration("ex-http"), make_configuration("tr-sql")
+    one, other = (make_run(make_orchestration([[target]])) for target in targets)
+    for run in (one, other):
+        control.advance(run)
+    assert found("component:ex-http") == [one.pk]
+    assert found("-component:ex-http") == [other.pk]
+    assert found("component:ex-http,tr-sql status:processing") == [one.pk, other.pk]
+
+
+def test_the_search_that_the_lists_have_in_common_is_understood() -> None:
+    text = "status:error durationSeconds:>120 -user:ada component:ex-http created:>2026-11-01"
+    make_configuration("ex-http")
+    assert found(text) == []
 
 
 def test_values_are_offered() -> None:

@@ -137,7 +137,7 @@ def test_it_costs_a_constant_number_of_queries(
             trigger=trigger,
         )
     client.get(URL)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         client.get(URL, {"q": "-status:error -user:nobody"})
 
 
