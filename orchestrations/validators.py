@@ -5,11 +5,12 @@ Pure functions over plain data: what needs the database is checked by the servic
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+from components.validators import json_problem
 
 MAX_NAME = 200
 SHOWN_NAME = 60  # characters of a name among others
@@ -55,7 +56,7 @@ def _match(value: Any) -> str:
 def _object(value: Any) -> str:
     if not isinstance(value, dict):
         return "Use a JSON object, such as {}."
-    return "A value cannot hold a NUL character." if r"\u0000" in json.dumps(value) else ""
+    return json_problem(value)
 
 
 TASK_RULES: dict[str, Callable[[Any], str]] = {

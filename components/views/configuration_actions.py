@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
-from components.exceptions import ComponentsError, NotAllowed
+from components.exceptions import ComponentsError, InvalidConfiguration, NotAllowed
 from components.queries.configurations import last_jobs, versions_of
 from components.services.configurations import (
     copy_configuration,
@@ -60,7 +60,11 @@ def configuration_copy(request: HttpRequest, pk: int) -> HttpResponse:
     if version is not None:
         get_object_or_404(found.versions, number=version)
     name = request.POST.get("name", "")
-    copy = copy_configuration(found, name=name, user=person(request), number=version)
+    try:
+        copy = copy_configuration(found, name=name, user=person(request), number=version)
+    except InvalidConfiguration as error:
+        messages.error(request, " ".join(error.fields.values()))
+        return redirect(request, found.get_absolute_url())
     of = found.name if version is None else f"version {version} of {found.name}"
     messages.success(request, f"This is the copy of {of}.")
     return redirect(request, copy.get_absolute_url())

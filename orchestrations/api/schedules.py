@@ -48,6 +48,7 @@ SLOT: dict[str, JsonValue] = {
     "run": 90,
     "decided_at": "2026-11-20T05:00:00.021000Z",
 }
+MOMENTS = {"valid_from", "valid_to", "paused_until"}
 
 
 class ScheduleIn(Schema):
@@ -68,7 +69,7 @@ class ScheduleIn(Schema):
 
 
 class SchedulePatch(Schema):
-    """What is to change; what is left out stays."""
+    """What is to change; what is left out stays, and null takes a moment away."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"is_enabled": False}})
     cron: str | None = None
@@ -217,7 +218,8 @@ def create_schedule(request: HttpRequest, pk: int, body: ScheduleIn) -> Status[S
 def change_schedule(request: HttpRequest, pk: int, body: SchedulePatch) -> Schedule:
     """Change a schedule, or switch it on or off."""
     schedule = get_object_or_404(active_schedules(), pk=pk)
-    content = body.dict(exclude_unset=True)
+    given = body.dict(exclude_unset=True).items()
+    content = {name: value for name, value in given if value is not None or name in MOMENTS}
     enabled = content.pop("is_enabled", None)
     return service.update_schedule(schedule, user=user_of(request), enabled=enabled, **content)
 

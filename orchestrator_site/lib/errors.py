@@ -9,8 +9,10 @@ from collections.abc import Callable
 from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.core.signals import got_request_exception
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.defaults import bad_request
 
 # Answers of Django to calls of the API that never reached a call of ours.
 UNSAID = {
@@ -20,6 +22,7 @@ UNSAID = {
 }
 # Django answers these itself, with the pages 400, 403 and 404.
 EXPECTED = (Http404, PermissionDenied, SuspiciousOperation, BadRequest)
+NO_CHARACTER = "A text holds a NUL character, or half of one; remove it."
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,17 @@ def new_reference() -> str:
 def _as_json(code: str, message: str, status: int) -> JsonResponse:
     body = {"error": {"code": code, "message": message, "fields": {}}}
     return JsonResponse(body, status=status)
+
+
+def is_no_character(exception: Exception) -> bool:
+    """Tell whether a database refused a character of the request that none of its texts can hold.
+
+    Such characters can stand anywhere, in each part of an address too, and only in what was sent.
+    """
+    if isinstance(exception, UnicodeEncodeError):
+        return exception.reason == "surrogates not allowed"
+    text = str(exception)
+    return isinstance(exception, DataError) and ("NUL (0x00)" in text or r"\u0000" in text)
 
 
 class ErrorReferenceMiddleware:
@@ -52,6 +66,10 @@ class ErrorReferenceMiddleware:
         """Log and answer 500; leave what Django answers, and everything while debugging."""
         if isinstance(exception, EXPECTED) or settings.DEBUG:
             return None
+        if is_no_character(exception):
+            if request.path.startswith("/api/"):
+                return _as_json("bad_request", NO_CHARACTER, 400)
+            return bad_request(request, exception)
         got_request_exception.send(sender=type(self), request=request)
         reference = new_reference()
         logger.error(

@@ -201,6 +201,8 @@ def test_schedules_are_made_changed_and_removed(api: Api) -> None:
     off = api("PATCH", one, {"is_enabled": False, "name": "Mondays"})
     assert (off["is_enabled"], off["name"], off["next_fire_at"]) == (False, "Mondays", None)
     assert set(api("PATCH", one, {"cron": "x"}, status=422)["error"]["fields"]) == {"cron"}
+    unsaid = dict.fromkeys(("cron", "timezone", "name", "misfire_limit", "overlap"))
+    assert api("PATCH", one, unsaid) == off
     assert api("GET", f"{one}/slots") == {"items": [], "next": None}
     api("DELETE", one, status=204)
     assert api("GET", path) == []

@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
-from components.validators import json_problem, mapping_errors, parameter_errors
+from components.validators import (
+    TABLE_KEY_HELP,
+    json_problem,
+    mapping_errors,
+    parameter_errors,
+)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +103,14 @@ def test_plain_values_are_storable_and_keys_are_looked_at() -> None:
     assert json_problem({"a\0": 1}) == (
         "The name of a value holds a character that cannot be stored."
     )
+
+
+def test_a_number_beyond_all_others_is_a_problem_and_no_crash() -> None:
+    assert json_problem({"a": 10**400}) == "A number is too large."
+
+
+@pytest.mark.parametrize("key", ["in.c-shop.orders\n", "in.c-shop.orders\r\nX: y"])
+def test_a_table_is_not_named_over_two_lines(key: str) -> None:
+    assert mapping_errors([{"source": "a", "destination": key}], outgoing=True) == {
+        "0.destination": f"“{key}”: {TABLE_KEY_HELP}."
+    }

@@ -90,7 +90,11 @@ WRONG_TASKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "parameters": ({"parameters": [1]}, {"parameters": "Use a JSON object, such as {}."}),
     "NUL in parameters": (
         {"parameters": {"a": "\0"}},
-        {"parameters": "A value cannot hold a NUL character."},
+        {"parameters": "A text holds a NUL character; remove it."},
+    ),
+    "no number in parameters": (
+        {"parameters": {"a": float("nan")}},
+        {"parameters": "A number is too large."},
     ),
     "many retries": ({"retries": 21}, {"retries": WHOLE_20}),
     "retries below zero": ({"retries": -1}, {"retries": WHOLE_20}),

@@ -122,6 +122,7 @@ class _Reader:
     def value(self, text: str) -> Any:
         """Return the content of a text of YAML; None where it is empty or wrong."""
         try:
+            _check_depth(text)
             node = yaml.compose(text, Loader=Loader)
             return None if node is None else self._value(node, ())
         except yaml.MarkedYAMLError as error:
@@ -193,6 +194,18 @@ class _Reader:
 
     def _problem(self, line: int, path: Path, text: str) -> None:
         self.documents.problems.append(Problem(self.source, line, path_text(path), text))
+
+
+def _check_depth(text: str) -> None:
+    """Refuse deep nesting before it is composed, which recurses in C and would end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise _Refused("It is nested too deep.", event.start_mark.line + 1, ())
 
 
 class _Refused(Exception):  # ends up as a Problem

@@ -301,6 +301,9 @@ def test_an_earlier_version_is_copied(
     assert decrypt_tree(copy.parameters)["#key"] == "s3cret"
     assert "This is the copy of version 1 of New." in text_of(answer)
     assert client.post(url("-copy", configuration), {"version": "9"}).status_code == 404
+    refused = client.post(url("-copy", configuration), {"name": "x" * 201}, follow=True)
+    assert "Use 200 characters or fewer." in text_of(refused)
+    assert Configuration.objects.count() == 2
     listed = client.get(url("-versions", configuration)).content.decode()
     assert f"{url('-compare', configuration)}?from=2&amp;to=1" in listed
 

@@ -85,7 +85,7 @@ BOMB = "configurations:\n  a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("configurations: [a]\n", "0.yaml:1 configurations: This must be a mapping of keys."),
         (BOMB, "0.yaml:"),
         ("configurations:\n  a: &a\n    b: *a\n", "0.yaml:"),
-        ("configurations:\n  a: " + "[" * 100 + "]" * 100, "0.yaml:2 configurations.a"),
+        ("configurations:\n  a: " + "[" * 100 + "]" * 100, "0.yaml:2 It is nested too deep."),
         ("configurations:\n  a: " + "[" * 20_000, "0.yaml:"),
     ],
 )
@@ -127,3 +127,10 @@ def test_secrets_are_lines_of_names_and_values() -> None:
     }
     with pytest.raises(ExchangeError, match=r"s\.yaml:1 This must hold lines"):
         read_mapping("a: {b: c}\n", "s.yaml")
+
+
+@pytest.mark.parametrize("piece", ["[", "- ", "? ", "{a: "])
+def test_endless_nesting_is_refused_before_it_can_end_the_process(piece: str) -> None:
+    with pytest.raises(ExchangeError) as caught:
+        read({"project.yaml": piece * 200_000})
+    assert [problem.text for problem in caught.value.problems] == ["It is nested too deep."]
