@@ -205,7 +205,8 @@ def _check_depth(text: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            raise _Refused("It is nested too deep.", event.start_mark.line + 1, ())
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise _Refused("It is nested too deep.", line, ())
 
 
 class _Refused(Exception):  # ends up as a Problem
