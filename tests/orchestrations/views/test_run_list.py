@@ -67,7 +67,9 @@ def test_htmx_gets_the_list_alone(client: Client, viewer: User) -> None:
 def test_a_search_that_makes_no_sense_is_explained(client: Client, viewer: User) -> None:
     page = client.get(URL, {"q": "orchestratoin:x"})
     assert page.status_code == 422
-    assert "“orchestratoin” is no key; the keys are status, orchestration, user" in text_of(page)
+    assert "“orchestratoin” is no key; the keys are status, orchestration, component" in text_of(
+        page
+    )
     assert 'href="/runs/?q=orchestration%3Ax"' in page.content.decode()
 
 
