@@ -266,7 +266,7 @@ def trigger_errors(name: str, tables: Sequence[str], cooldown: int) -> dict[str,
 
 def _table_problem(keys: Sequence[str]) -> str:
     if not keys:
-        return "Choose one table at least."
+        return "Choose at least one table."
     if len(keys) > MOST_TABLES:
         return f"A trigger watches {MOST_TABLES} tables at most."
     strange = [key for key in keys if not TABLE_KEY.match(key) or len(key) > LONGEST_KEY]

@@ -181,6 +181,8 @@ document.addEventListener("htmx:afterSettle", (event) => {
 
 // What keeps it from being saved may be far down.
 function showProblem() {
+  const named = form.querySelector("#name-fields .is-invalid");
+  if (named) return named.focus();
   const problem = form.querySelector(".editor-phases [role=alert], #variables [role=alert], #phase-order [role=alert], [role=alert]");
   const shown = form.querySelector("#edit-conflict") ?? problem;
   shown?.scrollIntoView({ block: "center" });

@@ -36,7 +36,7 @@ from orchestrations.validators import circle_words, circles
 from orchestrator_site.lib.live import number
 
 NOTHING_CHOSEN = "Choose what the new task runs."
-LOOK_BELOW = "Nothing was saved yet. Look at what is marked below."
+LOOK_BELOW = "Nothing was saved yet. Look at what is marked."
 
 
 class TasksForm:

@@ -64,7 +64,7 @@ def test_a_trigger_without_a_name_is_called_by_its_tables() -> None:
 @pytest.mark.parametrize(
     ("fields", "wrong"),
     [
-        ({"tables": []}, {"tables": "Choose one table at least."}),
+        ({"tables": []}, {"tables": "Choose at least one table."}),
         (
             {"tables": [ORDERS, "orders"]},
             {"tables": "“orders” is no table id; a table is named like in.c-sales.orders."},

@@ -193,6 +193,17 @@ def test_a_new_orchestration_is_made_with_its_tasks(editor: Client) -> None:
     assert [task["configuration"] for task in saved(orchestration)[0]["tasks"]] == [a.pk]
 
 
+def test_a_new_one_without_a_name_is_told_at_the_field(editor: Client) -> None:
+    url = reverse("orchestration-new")
+    answer = editor.post(url, {"name": "", "description": "Kept"}, headers=HTMX)
+    assert answer.status_code == 422
+    beside = answer.content.decode().split('<div id="name-fields" hx-swap-oob="innerHTML">')[1]
+    assert 'id="id_name_error" class="invalid-feedback">Give the orchestration a name.<' in beside
+    assert 'rows="3">Kept</textarea>' in beside
+    shown = editor.post(url, {"name": "", "action": "add-phase"}, headers=HTMX)
+    assert "name-fields" not in shown.content.decode()
+
+
 def test_an_edit_that_came_too_late_keeps_the_rows(editor: Client) -> None:
     (a,) = make("a")
     orchestration = make_orchestration([[a]])

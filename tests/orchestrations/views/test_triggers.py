@@ -221,7 +221,7 @@ def test_it_sets_a_trigger_up(page: Client, orchestration: Orchestration, editor
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"tables": []}, "Choose one table at least."),
+        ({"tables": []}, "Choose at least one table."),
         ({"cooldown": "0"}, "Use 1 minute or more."),
         ({"cooldown": ""}, "Say how many minutes."),
         ({"cooldown": "99999"}, "Use 44640 minutes or fewer."),
