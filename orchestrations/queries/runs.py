@@ -97,7 +97,8 @@ def dashboard(now: datetime | None = None) -> Dashboard:
     counts = dict.fromkeys(RunStatus, 0)
     counts |= {RunStatus(status): count for status, count in rows.annotate(Count("pk"))}
     failures = listed().filter(status=RunStatus.ERROR).order_by("-pk")[:FAILURES_SHOWN]
-    return Dashboard(counts, running_now(), list(failures))
+    by_end = sorted(failures, key=lambda run: run.ended_at or now, reverse=True)
+    return Dashboard(counts, running_now(), by_end)
 
 
 def running_now() -> list[Running]:

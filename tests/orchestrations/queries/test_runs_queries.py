@@ -88,6 +88,16 @@ def test_the_duration_chart_shows_runs_that_ended_oldest_first() -> None:
     assert queries.last_runs(orchestration, limit=1) == [second]
 
 
+def test_the_latest_failures_come_in_the_order_of_their_ends() -> None:
+    orchestration = make_orchestration()
+    now = datetime.now(UTC)
+    long, short = (
+        make_run(orchestration, status=RunStatus.ERROR, ended_at=now - timedelta(minutes=minutes))
+        for minutes in (1, 5)
+    )
+    assert queries.dashboard().failures == [long, short]
+
+
 def test_the_dashboard(control: Control) -> None:
     a, b = make(2)
     orchestration = make_orchestration([[a], [b]])
