@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from components.exceptions import ComponentsError
@@ -20,7 +18,8 @@ from components.services.configurations import (
     update_configuration,
 )
 from components.services.jobs import create_job
-from orchestrator_site.lib.access import EDIT, OPERATE
+from orchestrator_site.lib.access import EDIT, OPERATE, person
+from orchestrator_site.lib.panel import as_json
 from orchestrator_site.lib.secrets import hide_tree
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -97,11 +96,11 @@ class ConfigurationAdmin(Base):
 
     @admin.display(description="Parameters")
     def shown_parameters(self, configuration: Configuration) -> SafeString:
-        return _pretty(hide_tree(configuration.parameters))
+        return as_json(hide_tree(configuration.parameters))
 
     @admin.display(description="Mappings")
     def shown_mappings(self, configuration: Configuration) -> SafeString:
-        return _pretty({"input": configuration.input, "output": configuration.output})
+        return as_json({"input": configuration.input, "output": configuration.output})
 
     def save_model(
         self,
@@ -113,7 +112,7 @@ class ConfigurationAdmin(Base):
         """Save as a version, by the same service as the pages."""
         try:
             saved = update_configuration(
-                obj, user=_user(request), name=obj.name, description=obj.description
+                obj, user=person(request), name=obj.name, description=obj.description
             )
         except ComponentsError as error:
             self.message_user(request, error.message, messages.ERROR)
@@ -122,11 +121,11 @@ class ConfigurationAdmin(Base):
 
     @admin.action(description="Run now", permissions=["operate"])
     def run_now(self, request: HttpRequest, chosen: QuerySet[Configuration]) -> None:
-        self._each(request, chosen, lambda c: create_job(c, user=_user(request)), "started")
+        self._each(request, chosen, lambda c: create_job(c, user=person(request)), "started")
 
     @admin.action(description="Move to trash", permissions=["edit"])
     def to_trash(self, request: HttpRequest, chosen: QuerySet[Configuration]) -> None:
-        self._each(request, chosen, lambda c: move_to_trash(c, user=_user(request)), "moved")
+        self._each(request, chosen, lambda c: move_to_trash(c, user=person(request)), "moved")
 
     @admin.action(description="Restore from trash", permissions=["edit"])
     def from_trash(self, request: HttpRequest, chosen: QuerySet[Configuration]) -> None:
@@ -148,11 +147,3 @@ class ConfigurationAdmin(Base):
         if count:
             noun = "configuration was" if count == 1 else "configurations were"
             self.message_user(request, f"{count} {noun} {what}.", messages.SUCCESS)
-
-
-def _pretty(value: Any) -> SafeString:
-    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user
