@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -20,29 +16,12 @@ from orchestrations.queries.triggers import states_of
 from orchestrations.scheduling.triggers import fire_ready, sweep
 from orchestrations.services.triggers import create_trigger, update_trigger
 from tests.builders import make_empty_orchestration, make_trigger, update_table
+from tests.threads import at_once
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 A, B, C, NEVER = "in.c-shop.a", "in.c-shop.b", "in.c-shop.c", "in.c-shop.never"
 LOADS = 40
 pytestmark = [pytest.mark.postgres_database, pytest.mark.django_db(transaction=True)]
-
-
-T = TypeVar("T")
-
-
-def at_once(*works: Callable[[], T]) -> list[T]:
-    """Do all works in threads of their own, which begin together; return what each returned."""
-    barrier = threading.Barrier(len(works))
-
-    def begin(work: Callable[[], T]) -> T:
-        try:
-            barrier.wait(timeout=10)
-            return work()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        return [f.result(timeout=60) for f in [pool.submit(begin, work) for work in works]]
 
 
 def test_many_evaluators_at_once_start_one_run() -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from orchestrations.enums import DeliveryStatus, RunStatus, StartedBy
 from orchestrations.models import Delivery, Orchestration, SigningSecret
@@ -19,25 +15,11 @@ from orchestrations.services.notices import tell_of_end, watch_runs
 from orchestrations.services.notifications import save_notifications, signing_secret
 from tests.builders import make_empty_orchestration, make_run
 from tests.receivers import HookServer
+from tests.threads import at_once
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 WORKERS = 8
 pytestmark = [pytest.mark.postgres_database, pytest.mark.django_db(transaction=True)]
-
-
-def at_once(work: Callable[[], Any]) -> list[Any]:
-    """Do the same in eight threads that begin together; return what each answered."""
-    barrier = threading.Barrier(WORKERS)
-
-    def one() -> Any:
-        try:
-            barrier.wait(timeout=10)
-            return work()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return [future.result(timeout=60) for future in [pool.submit(one) for _ in range(WORKERS)]]
 
 
 def told(event: str, *addresses: str) -> Orchestration:
@@ -60,7 +42,7 @@ def test_many_who_watch_tell_of_each_run_once() -> None:
         )
         runs.append(make_run(orchestration, status=RunStatus.PROCESSING, **before))
 
-    at_once(lambda: watch_runs(NOON))
+    at_once(*[lambda: watch_runs(NOON)] * WORKERS)
 
     found = Counter(Delivery.objects.values_list("run_id", "recipient"))
     assert found == {(run.pk, f"{name}@example.com"): 1 for run in runs for name in ("ann", "bob")}
@@ -77,10 +59,10 @@ def test_many_workers_send_each_message_once(hook: HookServer) -> None:
         return sum(claim(pk, datetime.now(UTC)) is not None for pk in ids) + deliver_due()
 
     ids = list(Delivery.objects.order_by("pk").values_list("pk", flat=True)[:20])
-    at_once(claim_and_send)
+    at_once(*[claim_and_send] * WORKERS)
 
     Delivery.objects.filter(pk__in=ids).update(claimed_at=None)  # their claimers died
-    at_once(deliver_due)
+    at_once(*[deliver_due] * WORKERS)
     assert Counter(posted.headers["X-Orchestrator-Delivery"] for posted in hook.posted) == {
         str(pk): 1 for pk in Delivery.objects.values_list("pk", flat=True)
     }
@@ -90,6 +72,6 @@ def test_many_workers_send_each_message_once(hook: HookServer) -> None:
 
 def test_those_who_need_the_secret_first_get_the_same_one() -> None:
     orchestration = make_empty_orchestration()
-    found = at_once(lambda: signing_secret(orchestration))
+    found = at_once(*[lambda: signing_secret(orchestration)] * WORKERS)
     assert len(set(found)) == 1
     assert SigningSecret.objects.count() == 1

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
 import pytest
-from django.db import connection
 
 from components.models import Configuration
 from components.services.configurations import update_configuration
 from orchestrations.models import Orchestration
 from tests.builders import make_component
 from tests.orchestrations.services.exchange.conftest import apply_text, exported
+from tests.threads import at_once
 
 pytestmark = [pytest.mark.postgres_database, pytest.mark.django_db(transaction=True)]
 
@@ -28,20 +23,6 @@ orchestrations:
     phases: [{tasks: [{configuration: c-1}]}]
     schedules: [{cron: "0 6 * * *"}]
 """
-
-
-def at_once(*works: Callable[[], Any]) -> list[Any]:
-    barrier = threading.Barrier(len(works))
-
-    def begin(work: Callable[[], Any]) -> Any:
-        try:
-            barrier.wait(timeout=10)
-            return work()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        return [f.result(timeout=60) for f in [pool.submit(begin, work) for work in works]]
 
 
 def test_of_two_that_apply_the_same_change_one_makes_it() -> None:
