@@ -8,21 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.conftest import Start
 from tests.e2e.installation import PASSWORD, USER, Installation, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NAMES = ["Campaigns", "Mail addresses", "Performance", "Reach", "Export"]
 EXTRACT, TRANSFORM, WRITE = NAMES[:2], NAMES[2:4], NAMES[4:]
 PATIENCE = 30_000
@@ -56,14 +47,6 @@ def shop() -> Iterator[Shop]:
     yield made
     made.server.shutdown()
     made.server.server_close()
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 def log_in(browser: Browser, installation: Installation) -> Page:
