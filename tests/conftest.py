@@ -13,7 +13,7 @@ from django.conf import settings
 
 from orchestrator_site.lib.actor import SYSTEM, acting
 
-pytest_plugins = ["tests.control", "tests.receivers"]
+pytest_plugins = ["tests.control", "tests.pages", "tests.receivers"]
 
 SERVICES = {
     "postgres": ("a PostgreSQL server on 127.0.0.1:5432", 5432),

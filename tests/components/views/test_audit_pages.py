@@ -19,14 +19,10 @@ from components.services.audit import Subject
 from components.services.configurations import move_to_trash, update_configuration
 from orchestrator_site.lib.actor import Actor, acting
 from tests.builders import make_configuration, make_user
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
-
-
-def text_of(response: Any) -> str:
-    body = re.sub(r"<[^>]+>", " ", response.content.decode())
-    return re.sub(r"\s+", " ", html.unescape(body))
 
 
 @pytest.fixture

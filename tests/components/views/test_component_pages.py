@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import html
 import re
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,6 +13,7 @@ from components.models import Bucket, Component, Configuration, Table
 from components.services.configurations import create_configuration
 from components.services.jobs import create_job
 from tests.builders import finish_job, make_component, make_user
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -27,11 +26,6 @@ def editor(client: Client) -> User:
     user = make_user(role="Editor", name="eve")
     client.force_login(user)
     return user
-
-
-def text_of(response: Any) -> str:
-    body = re.sub(r"<[^>]+>", " ", response.content.decode())
-    return re.sub(r"\s+", " ", html.unescape(body))
 
 
 def make(name: str, key: str = "ex-currency") -> Configuration:

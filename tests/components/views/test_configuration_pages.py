@@ -20,6 +20,7 @@ from components.services.jobs import create_job
 from components.services.uploads import file_name
 from orchestrator_site.lib.secrets import decrypt_tree
 from tests.builders import finish_job, make_component, make_user
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -61,11 +62,6 @@ def url(name: str, configuration: Configuration, *more: Any) -> str:
 def typed(configuration: Configuration, **values: Any) -> dict[str, Any]:
     version = {"version": configuration.version, "base": configuration.version}
     return {**version, "parameters.url": "http://a", **values}
-
-
-def text_of(response: Any) -> str:
-    body = re.sub(r"<[^>]+>", " ", response.content.decode())
-    return re.sub(r"\s+", " ", html.unescape(body))
 
 
 def said(response: Any) -> str:

@@ -19,6 +19,7 @@ from components.services.jobs import create_job
 from components.views.job_list import QUICK
 from orchestrator_site.lib.secrets import HIDDEN, encrypt_tree
 from tests.builders import finish_job, make_component, make_configuration, make_user
+from tests.pages import text_of
 from tests.storage_tables import KEY, load, values
 
 pytestmark = pytest.mark.django_db
@@ -48,11 +49,6 @@ def configuration() -> Configuration:
 @pytest.fixture
 def job(configuration: Configuration) -> Job:
     return create_job(configuration, user=make_user(name="ada"))
-
-
-def text_of(response: Any) -> str:
-    body = re.sub(r"<[^>]+>", " ", response.content.decode())
-    return re.sub(r"\s+", " ", html.unescape(body))
 
 
 def listed(response: Any) -> list[int]:

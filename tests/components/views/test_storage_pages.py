@@ -18,6 +18,7 @@ from components.models import Bucket, Table, TableVersion
 from components.services.jobs import create_job
 from components.services.previews import preview
 from tests.builders import make_configuration, make_user
+from tests.pages import text_of
 from tests.storage_tables import KEY, load, rows_of, values
 
 pytestmark = pytest.mark.django_db
@@ -43,11 +44,6 @@ def viewer(client: Client) -> User:
 def table() -> Table:
     load(values("(1, 'Ada')", "(2, NULL)"), key=["id"])
     return Table.objects.get(key=KEY)
-
-
-def text_of(response: Any) -> str:
-    body = re.sub(r"<[^>]+>", " ", response.content.decode())
-    return re.sub(r"\s+", " ", html.unescape(body))
 
 
 def url(name: str, *more: Any, table: str = KEY) -> str:

@@ -18,13 +18,6 @@ pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
 
 
-@pytest.fixture
-def editor() -> Client:
-    client = Client()
-    client.force_login(make_user(role="Editor", name="ada"))
-    return client
-
-
 def path_of(orchestration: Orchestration) -> str:
     return reverse("orchestration-tasks", args=[orchestration.pk])
 

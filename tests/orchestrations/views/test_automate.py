@@ -18,6 +18,7 @@ from components.models import Configuration
 from orchestrations.models import Orchestration, Schedule
 from orchestrations.scheduling import presets
 from tests.builders import make_configuration, make_user
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -50,11 +51,6 @@ def configuration() -> Configuration:
 
 def url_of(configuration: Configuration) -> str:
     return reverse("automate", args=[configuration.pk])
-
-
-def text_of(response: Any) -> str:
-    body = re.sub(r"<[^>]+>", " ", response.content.decode())
-    return html.unescape(re.sub(r"\s+", " ", body))
 
 
 def moments(response: Any) -> list[str]:

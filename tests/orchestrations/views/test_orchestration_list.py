@@ -20,6 +20,7 @@ from tests.builders import (
     make_run,
     make_user,
 )
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 URL = "/orchestrations/"
@@ -51,10 +52,6 @@ def editor() -> Client:
 def listed(response: Any) -> list[str]:
     page = response.content.decode()
     return re.findall(r'class="row-link" href="[^"]+">([^<]+)<', page)
-
-
-def text_of(response: Any) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def said(response: Any) -> list[tuple[str, str]]:

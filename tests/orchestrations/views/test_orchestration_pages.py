@@ -15,29 +15,10 @@ from orchestrations.models import Orchestration, Run
 from orchestrations.services.orchestrations import save_orchestration
 from orchestrations.services.schedules import create_schedule
 from tests.builders import make_configuration, make_orchestration, make_run, make_user
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def editor() -> Client:
-    client = Client()
-    client.force_login(make_user(role="Editor", name="ada"))
-    return client
-
-
-@pytest.fixture
-def viewer() -> Client:
-    client = Client()
-    client.force_login(make_user(role="Viewer"))
-    return client
-
-
-def text_of(response: object) -> str:
-    """What a person reads: without tags, spaces joined."""
-    html = response.content.decode()  # type: ignore[attr-defined]
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def ended_run(orchestration: Orchestration, status: RunStatus, seconds: int) -> Run:

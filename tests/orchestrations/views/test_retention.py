@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import html
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +13,7 @@ from orchestrations.enums import RunStatus
 from orchestrations.models import Retention, Run
 from orchestrations.services.retention import apply_retention
 from tests.builders import make_empty_orchestration, make_run, make_user
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 URL = "/retention/"
@@ -34,10 +33,6 @@ def old_runs() -> None:
     for _ in range(3):
         make_run(orchestration, status=RunStatus.SUCCESS)
     Run.objects.update(created_at=timezone.now() - timedelta(days=30))
-
-
-def text_of(response: Any) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def test_only_administrators_see_it(client: Client, admin: Client) -> None:

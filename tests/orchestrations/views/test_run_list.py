@@ -22,6 +22,7 @@ from tests.builders import (
     make_user,
 )
 from tests.control import Control
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -37,10 +38,6 @@ def viewer(client: Client) -> User:
 
 def listed(response: Any) -> list[int]:
     return [int(pk) for pk in re.findall(r'id="run-row-(\d+)"', response.content.decode())]
-
-
-def text_of(response: Any) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def test_it_shows_what_a_search_finds(client: Client, viewer: User) -> None:

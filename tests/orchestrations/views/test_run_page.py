@@ -20,28 +20,10 @@ from orchestrations.services.orchestrations import save_orchestration
 from orchestrations.services.schedules import create_schedule
 from tests.builders import make_configuration, make_orchestration, make_run, make_user
 from tests.control import Control
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def operator() -> Client:
-    client = Client()
-    client.force_login(make_user(role="Operator", name="ada"))
-    return client
-
-
-@pytest.fixture
-def viewer() -> Client:
-    client = Client()
-    client.force_login(make_user(role="Viewer"))
-    return client
-
-
-def text_of(response: object) -> str:
-    html = response.content.decode()  # type: ignore[attr-defined]
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def make(*names: str) -> Orchestration:

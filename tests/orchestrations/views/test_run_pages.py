@@ -10,23 +10,12 @@ from orchestrations.enums import StartedBy
 from orchestrations.models import Orchestration
 from orchestrations.services.orchestrations import move_to_trash
 from orchestrations.services.runs import start_run
-from tests.builders import make_configuration, make_orchestration, make_run, make_user
+from tests.builders import make_configuration, make_orchestration, make_run
 from tests.control import Control
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def viewer() -> Client:
-    client = Client()
-    client.force_login(make_user(role="Viewer"))
-    return client
-
-
-def text_of(response: object) -> str:
-    html = response.content.decode()  # type: ignore[attr-defined]
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def make(*names: str) -> Orchestration:

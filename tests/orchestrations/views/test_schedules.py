@@ -20,6 +20,7 @@ from orchestrations.models import Orchestration, Schedule, Slot
 from orchestrations.services.orchestrations import move_to_trash, set_enabled
 from orchestrations.services.schedules import create_schedule, delete_schedule
 from tests.builders import make_empty_orchestration, make_run, make_user
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -65,11 +66,6 @@ def new_url(orchestration: Orchestration) -> str:
 
 def url(name: str, schedule: Schedule) -> str:
     return reverse(f"schedule-{name}", args=[schedule.pk])
-
-
-def text_of(response: Any) -> str:
-    body = re.sub(r"<[^>]+>", " ", response.content.decode())
-    return html.unescape(re.sub(r"\s+", " ", body))
 
 
 def selected(response: Any, name: str) -> list[str]:

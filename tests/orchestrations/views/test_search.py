@@ -9,21 +9,10 @@ from django.urls import reverse
 from components.models import Bucket, Table
 from components.services import configurations
 from components.services.jobs import create_job
-from tests.builders import make_configuration, make_orchestration, make_run, make_user
+from tests.builders import make_configuration, make_orchestration, make_run
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def editor() -> Client:
-    client = Client()
-    client.force_login(make_user(role="Editor", name="ada"))
-    return client
-
-
-def text_of(response: object) -> str:
-    html = response.content.decode()  # type: ignore[attr-defined]
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def test_search_finds_each_kind_by_all_words(editor: Client) -> None:

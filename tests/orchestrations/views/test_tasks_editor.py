@@ -21,13 +21,6 @@ HTMX = {"HX-Request": "true"}
 Rows = list[tuple[str, list[str]]]
 
 
-@pytest.fixture
-def editor() -> Client:
-    client = Client()
-    client.force_login(make_user(role="Editor", name="ada"))
-    return client
-
-
 def fields_of(html: str) -> dict[str, Any]:
     """The values that a browser would post with the form, without a button."""
     html = html.split("<template", 1)[0]

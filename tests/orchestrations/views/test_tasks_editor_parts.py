@@ -21,13 +21,6 @@ HTMX = {"HX-Request": "true"}
 Posted = dict[str, Any]
 
 
-@pytest.fixture
-def editor() -> Client:
-    client = Client()
-    client.force_login(make_user(role="Editor", name="ada"))
-    return client
-
-
 def path_of(orchestration: Orchestration) -> str:
     return reverse("orchestration-tasks", args=[orchestration.pk])
 

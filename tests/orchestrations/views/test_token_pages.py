@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import html
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,15 +16,11 @@ from components.services.tokens import authenticate, create_token
 from orchestrations.services.orchestration_tokens import may_start, own_token
 from orchestrations.services.orchestrations import move_to_trash
 from tests.builders import make_empty_orchestration, make_orchestration, make_user
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
 GOOD = {"name": "nightly", "scope": "read", "expires": "90"}
-
-
-def text_of(response: Any) -> str:
-    body = re.sub(r"<[^>]+>", " ", response.content.decode())
-    return re.sub(r"\s+", " ", html.unescape(body))
 
 
 def log_in(client: Client, role: str | None) -> Any:

@@ -14,22 +14,11 @@ from orchestrations.models import Orchestration
 from orchestrations.services.orchestrations import move_to_trash
 from orchestrations.services.schedules import create_schedule
 from tests.builders import make_configuration, make_orchestration, make_run, make_user
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
 TRASH, RESTORE, PURGE = "trash", "trash-restore", "trash-purge"
-
-
-@pytest.fixture
-def editor() -> Client:
-    client = Client()
-    client.force_login(make_user(role="Editor", name="ada"))
-    return client
-
-
-def text_of(response: object) -> str:
-    html = response.content.decode()  # type: ignore[attr-defined]
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def throw(*items: Configuration | Orchestration) -> None:

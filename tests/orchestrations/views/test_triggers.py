@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -27,6 +26,7 @@ from tests.builders import (
     make_user,
     update_table,
 )
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -67,11 +67,6 @@ def new_url(orchestration: Orchestration) -> str:
 
 def url(name: str, trigger: Trigger) -> str:
     return reverse(f"trigger-{name}", args=[trigger.pk])
-
-
-def text_of(response: Any) -> str:
-    body = re.sub(r"<[^>]+>", " ", response.content.decode())
-    return html.unescape(re.sub(r"\s+", " ", body))
 
 
 def chosen(response: Any) -> list[str]:

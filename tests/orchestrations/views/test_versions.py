@@ -15,30 +15,11 @@ from orchestrations.services.orchestrations import save_orchestration
 from orchestrations.services.schedules import create_schedule, delete_schedule
 from orchestrations.services.triggers import create_trigger
 from tests.builders import make_configuration, make_orchestration, make_user
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
 KINDS = re.compile(r'<li class="difference is-(\w+)">.*?<strong>([^<]+)', re.DOTALL)
-
-
-@pytest.fixture
-def editor() -> Client:
-    client = Client()
-    client.force_login(make_user(role="Editor", name="ada"))
-    return client
-
-
-@pytest.fixture
-def viewer() -> Client:
-    client = Client()
-    client.force_login(make_user(role="Viewer"))
-    return client
-
-
-def text_of(response: object) -> str:
-    """What a person reads: without tags, spaces joined."""
-    html = response.content.decode()  # type: ignore[attr-defined]
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def at(name: str, orchestration: Orchestration, *args: int) -> str:
