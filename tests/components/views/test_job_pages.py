@@ -383,6 +383,7 @@ def test_it_asks_before_it_terminates(client: Client, operator: User, job: Job) 
 def test_a_queued_job_is_cancelled(client: Client, operator: User, job: Job) -> None:
     response = client.post(reverse("job-terminate", args=[job.pk]), follow=True)
     assert f"Job {job.pk} was cancelled." in text_of(response)
+    assert "Cancelled by olga" in text_of(client.get(job.get_absolute_url()))
     job.refresh_from_db()
     assert (job.status, job.terminated_by) == (JobStatus.CANCELLED, operator)
 

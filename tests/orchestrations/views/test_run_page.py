@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from components.enums import JobStatus
 from components.models import JobLog
@@ -92,6 +93,22 @@ def test_the_page_tells_what_started_the_run(viewer: Client) -> None:
     Run.objects.filter(pk=by_api.pk).update(status=RunStatus.ERROR)
     retry = make_run(orchestration, started_by=StartedBy.RETRY, retry_of=by_api)
     assert f"retry of {by_api.pk}" in text_of(viewer.get(retry.get_absolute_url()))
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (RunStatus.TERMINATING, "Termination was asked for by grace"),
+        (RunStatus.TERMINATED, "Terminated by grace"),
+        (RunStatus.CANCELLED, "Cancelled by grace"),
+        (RunStatus.ERROR, "Termination was asked for by grace"),
+    ],
+)
+def test_the_page_tells_who_stopped_the_run(viewer: Client, status: RunStatus, words: str) -> None:
+    run = make_run(
+        make("a"), status=status, terminate_at=timezone.now(), terminated_by=make_user(name="grace")
+    )
+    assert words in text_of(viewer.get(run.get_absolute_url()))
 
 
 def test_a_nested_run_leads_to_its_parent(viewer: Client, control: Control) -> None:
