@@ -117,6 +117,14 @@ def test_when_to_come_back_is_read(hook: HookServer, header: str, low: int, high
     assert low <= wait <= high
 
 
-def test_an_unreadable_time_to_come_back_is_none(hook: HookServer) -> None:
-    hook.replies = [Reply(503, headers={"Retry-After": "soon"})]
+@pytest.mark.parametrize(
+    "header",
+    [
+        "soon",
+        "Mon, 01 Jan 9999999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2024 00:00:00 +99999999999",
+    ],
+)
+def test_an_unreadable_time_to_come_back_is_none(hook: HookServer, header: str) -> None:
+    hook.replies = [Reply(503, headers={"Retry-After": header})]
     assert post(hook.url, b"{}", {}).retry_after is None
