@@ -14,7 +14,8 @@ from pydantic import ConfigDict, Field, JsonValue
 from components.api.base import ERRORS, idempotent, needs, user_of
 from orchestrations.api.orchestrations import existing
 from orchestrations.api.runs import RunOut
-from orchestrations.models import Trigger
+from orchestrations.enums import StartedBy
+from orchestrations.models import Run, Trigger
 from orchestrations.queries.triggers import TriggerLine, active_triggers, trigger_lines
 from orchestrations.services import triggers as service
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW
@@ -177,7 +178,11 @@ def delete_trigger(request: HttpRequest, pk: int) -> Status[None]:
 def run_now(request: HttpRequest, pk: int) -> HttpResponse:
     """Run now with the updates that are there, complete or not; honours Idempotency-Key."""
     trigger = get_object_or_404(active_triggers(), pk=pk)
-    return idempotent(request, 202, lambda: service.run_now(trigger, user=user_of(request)), RunOut)
+
+    def work() -> Run:
+        return service.run_now(trigger, user=user_of(request), started_by=StartedBy.API)
+
+    return idempotent(request, 202, work, RunOut)
 
 
 def shown(line: TriggerLine) -> dict[str, Any]:

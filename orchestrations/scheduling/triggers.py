@@ -32,6 +32,7 @@ from orchestrations.queries.triggers import (
     complete_triggers,
     states_of,
 )
+from orchestrator_site.lib import actor
 from orchestrator_site.lib.bell import ring, ring_in_packs
 
 BATCH = 500  # triggers fired by one sweep; the next one goes on
@@ -63,10 +64,16 @@ def sweep(now: datetime) -> list[int]:
     return fire_ready(due[:BATCH], now)
 
 
-def start(state: TriggerState, now: datetime, *, user: User | None = None) -> Run:
+def start(
+    state: TriggerState,
+    now: datetime,
+    *,
+    started_by: StartedBy = StartedBy.TRIGGER,
+    user: User | None = None,
+) -> Run:
     """Make a run of what was updated, and use these updates up; the caller holds the locks.
 
-    With a user it is a run by hand, which tells only that person of its end.
+    `user` is who asked for it, by hand or by the API; None where the updates did.
     """
     orchestration = state.trigger.orchestration
     version = OrchestrationVersion.objects.get(
@@ -75,8 +82,9 @@ def start(state: TriggerState, now: datetime, *, user: User | None = None) -> Ru
     run = Run.objects.create(
         orchestration=orchestration,
         version=version,
-        started_by=StartedBy.MANUAL if user else StartedBy.TRIGGER,
+        started_by=started_by,
         created_by=user,
+        token_name=actor.current().token,
         trigger=state.trigger,
         updates=[_update(table) for table in state.ready_tables],
         variables=state.trigger.variables,

@@ -15,6 +15,7 @@ from django.utils import timezone
 from components.models import Table, TableVersion
 from components.validators import TABLE_KEY, TABLE_KEY_HELP
 from orchestrations import tasks
+from orchestrations.enums import StartedBy
 from orchestrations.exceptions import InvalidTrigger, NotAllowed
 from orchestrations.models import Orchestration, Run, Trigger, TriggerTable
 from orchestrations.queries.change_words import trigger_sentence
@@ -170,8 +171,8 @@ def undelete_trigger(trigger: Trigger, *, user: User | None = None, amend: bool 
 
 
 @transaction.atomic
-def run_now(trigger: Trigger, *, user: User) -> Run:
-    """Start a run by hand with the updates that are there, complete or not, and use them up.
+def run_now(trigger: Trigger, *, user: User, started_by: StartedBy = StartedBy.MANUAL) -> Run:
+    """Start a run with the updates that are there, complete or not, and use them up.
 
     Off or cooling, it runs all the same. Raises NotAllowed in the trash, and where the trigger was
     removed meanwhile.
@@ -180,7 +181,7 @@ def run_now(trigger: Trigger, *, user: User) -> Run:
     if locked.orchestration.deleted_at is not None:
         raise NotAllowed("This orchestration is in the trash; restore it before running it.")
     [state] = states_of([locked])
-    return firing.start(state, timezone.now(), user=user)
+    return firing.start(state, timezone.now(), started_by=started_by, user=user)
 
 
 def on_table_updated(table: Table, version: TableVersion) -> None:

@@ -118,9 +118,7 @@ def test_running_now_happens_once_for_each_key(api: Api) -> None:
     answers = [api("POST", path, status=202, **{"Idempotency-Key": "k"}) for _ in range(2)]
     assert answers[0] == answers[1]
     run = Run.objects.get()
-    assert (run.started_by, run.status, run.created_by) == (
-        StartedBy.MANUAL,
-        RunStatus.CREATED,
-        ApiToken.objects.get().user,
-    )
+    token = ApiToken.objects.get()
+    assert (run.started_by, run.status) == (StartedBy.API, RunStatus.CREATED)
+    assert (run.created_by, run.token_name) == (token.user, token.name)
     assert [u["table"] for u in answers[0]["updates"]] == [ORDERS]
