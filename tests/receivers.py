@@ -5,6 +5,7 @@ Fixtures: `mails` (a MailServer that Django's settings point to) and `hook` (a H
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from aiosmtpd.controller import Controller
 from pytest_django import Settings
 
 from tests.e2e.installation import free_port
+
+# Its thread goes on telling of closed connections when a test's captured output is gone.
+logging.getLogger("mail.log").setLevel(logging.CRITICAL)
 
 
 class MailServer:
