@@ -24,6 +24,9 @@ def favicon(_request: HttpRequest) -> HttpResponse:
     return redirect(staticfiles_storage.url("img/logo.svg"))
 
 
+admin.site.site_header = admin.site.site_title = "Orchestrator administration"
+admin.site.index_title = "Everything that is stored"
+
 urlpatterns = [
     path("api/v1/", api.urls),
     path("favicon.ico", favicon),

@@ -17,7 +17,7 @@ from orchestrations.services.exchange.problems import ExchangeError, Path, Probl
 
 MAX_BYTES = 20 * 1024 * 1024  # of all files together
 MAX_DEPTH = 60
-MAX_NODES = 2_000_000  # after aliases were followed
+MAX_NODES = 500_000  # after aliases were followed
 MAX_ALIASES = 1_000
 KINDS = ("configurations", "orchestrations")
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
