@@ -195,9 +195,9 @@ def move_to_trash(configuration: Configuration, *, user: User | None) -> None:
 
     Raises NotAllowed while a job of it is unfinished.
     """
-    if configuration.jobs.filter(status__in=UNFINISHED_JOB).exists():
-        raise NotAllowed("A job of this configuration is unfinished; terminate it first.")
     fresh = Configuration.objects.select_for_update().get(pk=configuration.pk)
+    if fresh.jobs.filter(status__in=UNFINISHED_JOB).exists():
+        raise NotAllowed("A job of this configuration is unfinished; terminate it first.")
     if fresh.deleted_at is None:
         fresh.deleted_at, fresh.deleted_by = timezone.now(), user
         fresh.save(update_fields=["deleted_at", "deleted_by"])

@@ -40,7 +40,9 @@ def start_run(
     that did not succeed. Raises InvalidOrchestration for unknown keys and wrong variables,
     NotAllowed in the trash, or where there is nothing to retry.
     """
-    if Orchestration.objects.filter(pk=orchestration.pk, deleted_at=None).first() is None:
+    # locked: it is neither binned nor purged while its run is made
+    held = Orchestration.objects.select_for_update(no_key=True)
+    if held.filter(pk=orchestration.pk, deleted_at=None).first() is None:
         raise NotAllowed("This orchestration is in the trash; restore it before running it.")
     if retry_of is not None:
         retry_of = Run.objects.select_related("version").get(pk=retry_of.pk)
