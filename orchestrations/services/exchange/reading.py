@@ -17,6 +17,7 @@ from orchestrations.services.exchange.problems import ExchangeError, Path, Probl
 
 MAX_BYTES = 20 * 1024 * 1024  # of all files together
 MAX_DEPTH = 60
+TOO_DEEP = "It is nested too deep."
 MAX_NODES = 500_000  # after aliases were followed
 MAX_ALIASES = 1_000
 KINDS = ("configurations", "orchestrations")
@@ -128,13 +129,15 @@ class _Reader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             words = ", ".join(part for part in (error.context, error.problem) if part)
-            self._problem(mark.line + 1 if mark else 1, (), f"This is no YAML: {words}.")
+            # the library has a limit of its own, which may come first
+            text = TOO_DEEP if "nesting depth" in words else f"This is no YAML: {words}."
+            self._problem(mark.line + 1 if mark else 1, (), text)
         except yaml.YAMLError as error:
             self._problem(1, (), f"This is no YAML: {str(error).splitlines()[0]}.")
         except _Refused as error:
             self._problem(error.line, error.path, str(error))
         except RecursionError:
-            self._problem(1, (), "It is nested too deep.")
+            self._problem(1, (), TOO_DEEP)
         return None
 
     def _check_head(self, content: Mapping[str, Any]) -> None:
@@ -206,7 +209,7 @@ def _check_depth(text: str) -> None:
             depth -= 1
         if depth > MAX_DEPTH:
             line = event.start_mark.line + 1 if event.start_mark else 1
-            raise _Refused("It is nested too deep.", line, ())
+            raise _Refused(TOO_DEEP, line, ())
 
 
 class _Refused(Exception):  # ends up as a Problem

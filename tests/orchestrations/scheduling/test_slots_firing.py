@@ -34,8 +34,9 @@ def drain(now: datetime) -> int:
 
 def test_a_due_moment_makes_a_slot_a_run_and_an_event_and_moves_on() -> None:
     orchestration = make_empty_orchestration()
+    first = orchestration.versions.get()
     OrchestrationVersion.objects.create(
-        orchestration=orchestration, number=2, definition={}, change="Later"
+        orchestration=orchestration, number=2, definition=first.definition, change="Later"
     )
     orchestration.version = 2
     orchestration.save()
