@@ -37,15 +37,18 @@ class DatabaseStore:
             return 0, 0
 
     def _add(self, digest: str, window: int, count: int) -> tuple[int, int]:
+        told: dict[int, int] = {}
         if count > 0:
             self._sweep(window)
             with connection.cursor() as cursor:
                 cursor.execute(_upsert(), [digest, window, count])
+                # what this very call made of it: a look afterwards would see others' calls too
+                told[window] = cursor.fetchone()[0]
         elif count < 0:
             mine = RateCount.objects.filter(key=digest, window=window, count__gt=0)
             mine.update(count=F("count") + count)
         rows = RateCount.objects.filter(key=digest, window__in=(window - 1, window))
-        counts = dict(rows.values_list("window", "count"))
+        counts = dict(rows.values_list("window", "count")) | told
         return counts.get(window - 1, 0), counts.get(window, 0)
 
     def _sweep(self, window: int) -> None:
@@ -58,7 +61,8 @@ def _upsert() -> str:
     table = connection.ops.quote_name(RateCount._meta.db_table)  # noqa: SLF001
     return (
         f'INSERT INTO {table} ("key", "window", "count") VALUES (%s, %s, %s) '  # noqa: S608
-        f'ON CONFLICT ("key", "window") DO UPDATE SET "count" = {table}."count" + excluded."count"'
+        f'ON CONFLICT ("key", "window") DO UPDATE SET "count" = {table}."count" + excluded."count" '
+        'RETURNING "count"'
     )
 
 
