@@ -77,9 +77,7 @@ def make_rows(
     with_jobs: bool = True,
 ) -> Any:
     """Make the rows of one run as if it had happened."""
-    from components.enums import JobOrigin
-    from components.models import Job
-    from orchestrations.models import Run, RunEvent, TaskAttempt, TaskRun
+    from orchestrations.models import Run, TaskRun
 
     version = orchestration.versions.get()
     run = Run.objects.create(
@@ -115,9 +113,17 @@ def make_rows(
                 )
             )
     rows = TaskRun.objects.bulk_create(rows)
-    if not with_jobs:
-        return run
-    component = configurations[0].component_id
+    if with_jobs:
+        make_jobs(run, rows, configurations[0].component_id)
+    return run
+
+
+def make_jobs(run: Any, rows: list[Any], component: int) -> None:
+    """Make the job and the events of each task of a run."""
+    from components.enums import JobOrigin
+    from components.models import Job
+    from orchestrations.models import RunEvent, TaskAttempt
+
     jobs: Any = Job.objects.bulk_create(
         Job(
             component_id=component,
@@ -144,7 +150,6 @@ def make_rows(
         for row in rows
         for status in ("waiting", "processing", row.status)
     )
-    return run
 
 
 def write_log(run: Any, begin: Any, lines: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import Group, User
@@ -24,7 +24,7 @@ from components.models import (
 from components.services import job_transitions
 from components.services.job_transitions import Claim
 from components.signals import table_updated
-from orchestrations.enums import StartedBy
+from orchestrations.enums import RunStatus, StartedBy
 from orchestrations.models import Orchestration, OrchestrationVersion, Run, Schedule, Trigger
 from orchestrations.models.orchestration import Definition
 from orchestrations.services.designs import TaskInput
@@ -160,6 +160,15 @@ def make_run(orchestration: Orchestration | None = None, **fields: Any) -> Run:
         started_by=fields.pop("started_by", StartedBy.MANUAL),
         **fields,
     )
+
+
+def make_ended_run(
+    orchestration: Orchestration, status: RunStatus = RunStatus.SUCCESS, seconds: int = 60
+) -> Run:
+    """A run that began at noon of 22 November 2026 and took so many seconds."""
+    begun = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    times = {"started_at": begun, "ended_at": begun + timedelta(seconds=seconds)}
+    return make_run(orchestration, status=status, **times)
 
 
 def finish_job(job: Job, status: JobStatus = JobStatus.SUCCESS, *, error: str = "") -> JobStatus:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,12 +11,13 @@ from components.enums import JobStatus
 from components.models import Configuration, Job
 from components.services import job_transitions
 from orchestrations.enums import RunStatus, StartedBy
-from orchestrations.models import Orchestration, Run
+from orchestrations.models import Run
 from orchestrations.queries import run_page as queries
 from tests.builders import (
     make_component,
     make_configuration,
     make_empty_orchestration,
+    make_ended_run,
     make_orchestration,
     make_run,
 )
@@ -30,13 +31,6 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 def make(count: int) -> list[Configuration]:
     component = make_component()
     return [make_configuration(component, name="abcdefgh"[n]) for n in range(count)]
-
-
-def make_ended(
-    orchestration: Orchestration, status: RunStatus = R.SUCCESS, seconds: int = 60
-) -> Run:
-    times = {"started_at": NOW, "ended_at": NOW + timedelta(seconds=seconds)}
-    return make_run(orchestration, status=status, **times)
 
 
 def test_the_page_of_a_run(control: Control) -> None:
@@ -115,7 +109,7 @@ def test_there_is_no_page_of_an_unknown_run() -> None:
 
 def test_a_run_shows_its_retries() -> None:
     orchestration = make_empty_orchestration()
-    run = make_ended(orchestration, R.ERROR)
+    run = make_ended_run(orchestration, R.ERROR)
     again = make_run(orchestration, retry_of=run, started_by=StartedBy.RETRY)
     detail = queries.run_detail(run.pk)
     assert detail is not None

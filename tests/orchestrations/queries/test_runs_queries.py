@@ -9,13 +9,14 @@ from django.test.utils import CaptureQueriesContext
 from components.enums import JobStatus
 from components.models import Configuration
 from orchestrations.enums import RunStatus
-from orchestrations.models import Orchestration, Run
+from orchestrations.models import Run
 from orchestrations.queries import runs as queries
 from orchestrations.queries.runs import Outcome
 from tests.builders import (
     make_component,
     make_configuration,
     make_empty_orchestration,
+    make_ended_run,
     make_orchestration,
     make_run,
 )
@@ -31,17 +32,10 @@ def make(count: int) -> list[Configuration]:
     return [make_configuration(component, name="abcdefgh"[n]) for n in range(count)]
 
 
-def make_ended(
-    orchestration: Orchestration, status: RunStatus = R.SUCCESS, seconds: int = 60
-) -> Run:
-    times = {"started_at": NOW, "ended_at": NOW + timedelta(seconds=seconds)}
-    return make_run(orchestration, status=status, **times)
-
-
 def test_runs_are_listed_newest_first_page_by_page() -> None:
     orchestration = make_empty_orchestration()
-    made = [make_ended(orchestration) for _ in range(5)]
-    other = make_ended(make_empty_orchestration())
+    made = [make_ended_run(orchestration) for _ in range(5)]
+    other = make_ended_run(make_empty_orchestration())
     newest = made[::-1]
     first = queries.list_runs(orchestration, limit=2)
     assert (first.runs, first.after) == (newest[:2], newest[1].pk)
@@ -68,7 +62,7 @@ def test_tabs_of_the_run_list() -> None:
 def test_the_run_list_costs_the_same_for_many_runs() -> None:
     def count(runs: int) -> int:
         for _ in range(runs):
-            make_ended(make_empty_orchestration())
+            make_ended_run(make_empty_orchestration())
         with CaptureQueriesContext(connection) as found:
             for run in queries.list_runs().runs:
                 shown = (run.created_by, run.schedule, run.retry_of)
@@ -80,10 +74,10 @@ def test_the_run_list_costs_the_same_for_many_runs() -> None:
 
 def test_the_duration_chart_shows_runs_that_ended_oldest_first() -> None:
     orchestration = make_empty_orchestration()
-    first, second = make_ended(orchestration), make_ended(orchestration, R.ERROR)
+    first, second = make_ended_run(orchestration), make_ended_run(orchestration, R.ERROR)
     make_run(orchestration, status=R.CANCELLED, ended_at=NOW)
     make_run(orchestration, status=R.PROCESSING, started_at=NOW)
-    make_ended(make_empty_orchestration())
+    make_ended_run(make_empty_orchestration())
     assert queries.last_runs(orchestration) == [first, second]
     assert queries.last_runs(orchestration, limit=1) == [second]
 
@@ -101,10 +95,10 @@ def test_the_latest_failures_come_in_the_order_of_their_ends() -> None:
 def test_the_dashboard(control: Control) -> None:
     a, b = make(2)
     orchestration = make_orchestration([[a], [b]])
-    old = make_ended(orchestration, R.SUCCESS, 100)
+    old = make_ended_run(orchestration, R.SUCCESS, 100)
     Run.objects.filter(pk=old.pk).update(created_at=NOW - timedelta(days=2))
-    failed = make_ended(orchestration, R.ERROR, 150)
-    make_ended(orchestration, R.SUCCESS, 200)
+    failed = make_ended_run(orchestration, R.ERROR, 150)
+    make_ended_run(orchestration, R.SUCCESS, 200)
     run, queued = make_run(orchestration), make_run(orchestration)
     control.advance(run)
     control.advance(queued)
@@ -131,7 +125,7 @@ def test_the_dashboard_costs_the_same_for_many_runs(control: Control) -> None:
         for _ in range(runs):
             [a] = make(1)
             control.advance(make_run(make_orchestration([[a]])))
-            make_ended(make_empty_orchestration(), R.ERROR)
+            make_ended_run(make_empty_orchestration(), R.ERROR)
         with CaptureQueriesContext(connection) as found:
             shown = queries.dashboard()
             for each in [*shown.failures, *(r.run for r in shown.running)]:
@@ -143,8 +137,8 @@ def test_the_dashboard_costs_the_same_for_many_runs(control: Control) -> None:
 
 def test_the_latest_runs_of_each() -> None:
     first, second, third = (make_empty_orchestration() for _ in range(3))
-    made = {o.pk: [make_ended(o) for _ in range(n)] for o, n in ((first, 5), (second, 2))}
-    make_ended(third)
+    made = {o.pk: [make_ended_run(o) for _ in range(n)] for o, n in ((first, 5), (second, 2))}
+    make_ended_run(third)
     found = queries.latest_runs([first.pk, second.pk], limit=3)
     assert found == [*made[first.pk][2:], *made[second.pk]]
     assert queries.latest_runs([]) == []
