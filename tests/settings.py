@@ -21,3 +21,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True
+if "DATABASE_URL" not in os.environ:
+    # A file as in production: threads that share a database in memory lock each other's tables
+    # out at once, whatever the timeout.
+    DATABASES["default"]["TEST"] = {"NAME": f"{home}/test.sqlite3"}  # noqa: F405
