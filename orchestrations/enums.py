@@ -99,6 +99,39 @@ class Misfire(TextChoices):
     ALL = "all", "Run all, up to a number"
 
 
+class GapPolicy(TextChoices):
+    """What becomes of a time that a clock change leaves out."""
+
+    USUAL = "usual", "As usual"  # fixed times as shift, what follows the clock as skip
+    SHIFT = "shift", "Run at the end of the gap"
+    SKIP = "skip", "Skip it"
+
+
+class RepeatPolicy(TextChoices):
+    """What becomes of a time that a clock change brings twice."""
+
+    USUAL = "usual", "As usual"  # fixed times as first, what follows the clock as both
+    FIRST = "first", "Run at the first"
+    SECOND = "second", "Run at the second"
+    BOTH = "both", "Run at both"
+
+
+class HeldPolicy(TextChoices):
+    """What becomes of a due moment that a calendar holds."""
+
+    SKIP = "skip", "Skip it"
+    MOVE = "move", "Move it to the next working day"
+
+
+class SlotKind(TextChoices):
+    """How a due moment came to be at its time."""
+
+    NORMAL = "normal", "On its time"
+    GAP = "gap", "Shifted by a clock change"
+    FOLD = "fold", "At a time that comes twice"
+    MOVED = "moved", "Moved by a calendar"
+
+
 class SlotOutcome(TextChoices):
     """What became of one due moment."""
 
@@ -107,8 +140,26 @@ class SlotOutcome(TextChoices):
     SKIPPED = "skipped", "Skipped: a run was unfinished"
     COALESCED = "coalesced", "Joined a later moment"
     MISSED = "missed", "Missed"
+    HELD = "held", "Held"  # by a calendar, or skipped at a clock change
     PAUSED = "paused", "Paused"
     REJECTED = "rejected", "Rejected"
+
+
+class TriggerKind(TextChoices):
+    """What a trigger waits for."""
+
+    TABLES = "tables", "Tables are updated"
+    ORCHESTRATION = "orchestration", "An orchestration ends"
+    WEBHOOK = "webhook", "A webhook is called"
+    FILES = "files", "Files arrive"
+
+
+class TriggerNeeds(TextChoices):
+    """How many of its tables a trigger needs to be updated."""
+
+    ALL = "all", "All of them"
+    ANY = "any", "Any of them"
+    SOME = "some", "A number of them"
 
 
 class NotificationEvent(TextChoices):
@@ -119,6 +170,7 @@ class NotificationEvent(TextChoices):
     SUCCESS = "success", "Success"
     PROCESSING = "processing", "Processing"  # longer than usual, by so many per cent
     WAITING = "waiting", "Waiting"  # longer than so many minutes
+    LATE = "late", "Late"  # will not be ready by its time
 
 
 class Channel(TextChoices):

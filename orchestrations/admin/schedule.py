@@ -38,6 +38,12 @@ SAID = (
     "overlap",
     "misfire",
     "misfire_limit",
+    "misfire_window",
+    "gap",
+    "repeat",
+    "calendar",
+    "on_held",
+    "confidence",
     "valid_from",
     "valid_to",
     "paused_until",
@@ -60,13 +66,10 @@ class ScheduleAdminForm(ScheduleForm):
             except OrchestrationsError as error:
                 for name, text in getattr(error, "fields", {}).items():
                     self.add_error(name, text)
-        first, last = cleaned.get("valid_from"), cleaned.get("valid_to")
-        if first and last and last <= first:
-            self.add_error("valid_to", "The end must come after the beginning.")
-        limit = cleaned.get("misfire_limit")
-        if limit and limit > services.MOST_MISFIRES:
-            text = f"This takes a whole number from 1 to {services.MOST_MISFIRES}."
-            self.add_error("misfire_limit", text)
+        said = {name: cleaned[name] for name in SAID if name in cleaned}
+        for name, text in services.option_errors(said).items():
+            if name not in self.errors:
+                self.add_error(name, text)
         return cleaned
 
 
@@ -86,7 +89,18 @@ class ScheduleAdmin(ScheduleBase):
     search_fields = ("name", "cron", "timezone", "orchestration__name")
     list_select_related = ("orchestration",)
     raw_id_fields = ("orchestration",)
-    readonly_fields = ("next_fire_at", "off_since", "created_by", "created_at", "deleted_at")
+    readonly_fields = (
+        *(
+            "lead",
+            "next_fire_at",
+            "off_since",
+            "switched_by",
+            "paused_by",
+            "created_by",
+            "created_at",
+        ),
+        "deleted_at",
+    )
     actions = ("enable", "disable")
 
     @admin.display(description="Runs")

@@ -13,8 +13,17 @@ from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
 
 from components.api.base import ERRORS, needs, page_of, user_of
 from orchestrations.api.orchestrations import existing
-from orchestrations.enums import Misfire, Overlap, SlotOutcome
-from orchestrations.models import Schedule, Slot
+from orchestrations.enums import (
+    GapPolicy,
+    HeldPolicy,
+    Misfire,
+    Overlap,
+    RepeatPolicy,
+    SlotKind,
+    SlotOutcome,
+)
+from orchestrations.exceptions import InvalidSchedule
+from orchestrations.models import Calendar, Schedule, Slot
 from orchestrations.queries.schedules import active_schedules, slots_of, words
 from orchestrations.scheduling.preview import Preview, preview
 from orchestrations.services import schedules as service
@@ -35,6 +44,13 @@ SHOWN: dict[str, JsonValue] = {
     "overlap": "queue_one",
     "misfire": "last",
     "misfire_limit": 10,
+    "misfire_window": None,
+    "gap": "usual",
+    "repeat": "usual",
+    "calendar": None,
+    "on_held": "skip",
+    "confidence": None,
+    "lead": 0,
     "valid_from": None,
     "valid_to": None,
     "paused_until": None,
@@ -45,10 +61,21 @@ SLOT: dict[str, JsonValue] = {
     "due_at": "2026-11-20T05:00:00Z",
     "outcome": "fired",
     "reason": "",
+    "kind": "normal",
+    "lead": 0,
     "run": 90,
     "decided_at": "2026-11-20T05:00:00.021000Z",
 }
-MOMENTS = {"valid_from", "valid_to", "paused_until"}
+# What null takes away.
+NULLABLE = {
+    *("valid_from", "valid_to", "paused_until"),
+    *("misfire_window", "calendar", "confidence"),
+}
+Window = Annotated[int, Field(description="Minutes: what was missed earlier is not run.")]
+CalendarId = Annotated[int, Field(description="Id of the calendar that holds its moments.")]
+Confidence = Annotated[
+    int, Field(description="Per cent: the times are when it must be ready.", examples=[90])
+]
 
 
 class ScheduleIn(Schema):
@@ -62,6 +89,12 @@ class ScheduleIn(Schema):
     overlap: Overlap = Overlap.QUEUE_ONE
     misfire: Misfire = Misfire.LAST
     misfire_limit: Annotated[int, Field(ge=1, le=1000)] = 10
+    misfire_window: Window | None = None
+    gap: GapPolicy = GapPolicy.USUAL
+    repeat: RepeatPolicy = RepeatPolicy.USUAL
+    calendar: CalendarId | None = None
+    on_held: HeldPolicy = HeldPolicy.SKIP
+    confidence: Confidence | None = None
     valid_from: AwareDatetime | None = None
     valid_to: AwareDatetime | None = None
     paused_until: AwareDatetime | None = None
@@ -69,7 +102,7 @@ class ScheduleIn(Schema):
 
 
 class SchedulePatch(Schema):
-    """What is to change; what is left out stays, and null takes a moment away."""
+    """What is to change; what is left out stays, and null takes a limit away."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"is_enabled": False}})
     cron: str | None = None
@@ -79,6 +112,12 @@ class SchedulePatch(Schema):
     overlap: Overlap | None = None
     misfire: Misfire | None = None
     misfire_limit: Annotated[int, Field(ge=1, le=1000)] | None = None
+    misfire_window: Window | None = None
+    gap: GapPolicy | None = None
+    repeat: RepeatPolicy | None = None
+    calendar: CalendarId | None = None
+    on_held: HeldPolicy | None = None
+    confidence: Confidence | None = None
     valid_from: AwareDatetime | None = None
     valid_to: AwareDatetime | None = None
     paused_until: AwareDatetime | None = None
@@ -99,6 +138,13 @@ class ScheduleOut(Schema):
     overlap: Overlap
     misfire: Misfire
     misfire_limit: int
+    misfire_window: int | None
+    gap: GapPolicy
+    repeat: RepeatPolicy
+    calendar: int | None
+    on_held: HeldPolicy
+    confidence: int | None
+    lead: int
     valid_from: datetime | None
     valid_to: datetime | None
     paused_until: datetime | None
@@ -108,6 +154,10 @@ class ScheduleOut(Schema):
     @staticmethod
     def resolve_orchestration(schedule: Schedule) -> int:
         return schedule.orchestration_id
+
+    @staticmethod
+    def resolve_calendar(schedule: Schedule) -> int | None:
+        return schedule.calendar_id
 
     @staticmethod
     def resolve_words(schedule: Schedule) -> str:
@@ -121,6 +171,8 @@ class SlotOut(Schema):
     due_at: datetime
     outcome: SlotOutcome
     reason: str
+    kind: SlotKind
+    lead: int
     run: int | None
     decided_at: datetime
 
@@ -162,7 +214,7 @@ class Occurrence(Schema):
 
     at: datetime
     local: datetime
-    kind: Literal["normal", "gap", "fold"]
+    kind: Literal["normal", "gap", "fold", "moved"]
     note: str | None
 
 
@@ -207,6 +259,7 @@ def create_schedule(request: HttpRequest, pk: int, body: ScheduleIn) -> Status[S
     """Give an orchestration another schedule."""
     content = body.dict()
     enabled = content.pop("is_enabled")
+    _name_calendar(content)
     orchestration = get_object_or_404(existing(), pk=pk)
     return Status(
         201,
@@ -219,8 +272,9 @@ def change_schedule(request: HttpRequest, pk: int, body: SchedulePatch) -> Sched
     """Change a schedule, or switch it on or off."""
     schedule = get_object_or_404(active_schedules(), pk=pk)
     given = body.dict(exclude_unset=True).items()
-    content = {name: value for name, value in given if value is not None or name in MOMENTS}
+    content = {name: value for name, value in given if value is not None or name in NULLABLE}
     enabled = content.pop("is_enabled", None)
+    _name_calendar(content)
     return service.update_schedule(schedule, user=user_of(request), enabled=enabled, **content)
 
 
@@ -245,3 +299,13 @@ def list_slots(request: HttpRequest, pk: int, query: Query[SlotQuery]) -> dict[s
 def preview_schedule(request: HttpRequest, body: PreviewIn) -> Preview:
     """Say when an expression would fire, by the function that the scheduler itself uses."""
     return preview(body.cron, body.timezone, n=body.n, after=body.after)
+
+
+def _name_calendar(content: dict[str, Any]) -> None:
+    """Put the calendar in the place of its id; raises InvalidSchedule where there is none."""
+    if content.get("calendar") is not None:
+        found = Calendar.objects.filter(pk=content["calendar"]).first()
+        if found is None:
+            text = f"There is no calendar {content['calendar']}."
+            raise InvalidSchedule(text, fields={"calendar": text})
+        content["calendar"] = found

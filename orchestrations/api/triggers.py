@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from components.api.base import ERRORS, idempotent, needs, user_of
 from orchestrations.api.orchestrations import existing
 from orchestrations.api.runs import RunOut
-from orchestrations.enums import StartedBy
+from orchestrations.enums import StartedBy, TriggerNeeds
 from orchestrations.models import Run, Trigger
 from orchestrations.queries.triggers import TriggerLine, active_triggers, trigger_lines
 from orchestrations.services import triggers as service
@@ -27,6 +27,8 @@ EXAMPLE: dict[str, JsonValue] = {
     "cooldown": 20,
 }
 Cooldown = Annotated[int, Field(description="Minutes: at most one run in these.")]
+NULLABLE = {"fresh_for", "fallback_after"}
+Minutes = Annotated[int, Field(description="Minutes.")]
 Tables = Annotated[list[str], Field(description="Ids of tables; they need not exist yet.")]
 
 
@@ -36,6 +38,10 @@ class TriggerIn(Schema):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE})
     tables: Tables
     cooldown: Cooldown = 5
+    needs: TriggerNeeds = TriggerNeeds.ALL
+    quorum: int = 1
+    fresh_for: Minutes | None = None
+    fallback_after: Minutes | None = None
     name: str = ""
     is_enabled: bool = True
     variables: dict[str, str] = {}
@@ -47,6 +53,10 @@ class TriggerPatch(Schema):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"cooldown": 60}})
     tables: Tables | None = None
     cooldown: Cooldown | None = None
+    needs: TriggerNeeds | None = None
+    quorum: int | None = None
+    fresh_for: Minutes | None = None
+    fallback_after: Minutes | None = None
     name: str | None = None
     is_enabled: bool | None = None
     variables: dict[str, str] | None = None
@@ -74,6 +84,10 @@ class TriggerOut(Schema):
                 "name": "Sales are in",
                 "is_enabled": True,
                 "cooldown": 20,
+                "needs": "all",
+                "quorum": 1,
+                "fresh_for": None,
+                "fallback_after": None,
                 "variables": {},
                 "last_run_at": "2026-11-22T09:10:02Z",
                 "is_ready": False,
@@ -98,6 +112,10 @@ class TriggerOut(Schema):
     name: str
     is_enabled: bool
     cooldown: int
+    needs: TriggerNeeds
+    quorum: int
+    fresh_for: int | None
+    fallback_after: int | None
     variables: dict[str, str]
     last_run_at: datetime | None
     is_ready: bool
@@ -161,7 +179,8 @@ def get_trigger(request: HttpRequest, pk: int) -> dict[str, Any]:
 def change_trigger(request: HttpRequest, pk: int, body: TriggerPatch) -> dict[str, Any]:
     """Change a trigger, or switch it on or off; tables that stay keep the updates noted."""
     trigger = get_object_or_404(active_triggers(), pk=pk)
-    content = {k: v for k, v in body.dict(exclude_unset=True).items() if v is not None}
+    given = body.dict(exclude_unset=True).items()
+    content = {k: v for k, v in given if v is not None or k in NULLABLE}
     enabled = content.pop("is_enabled", None)
     service.update_trigger(trigger, user=user_of(request), enabled=enabled, **content)
     return _found(pk)
@@ -194,6 +213,10 @@ def shown(line: TriggerLine) -> dict[str, Any]:
         "name": trigger.name,
         "is_enabled": trigger.is_enabled,
         "cooldown": trigger.cooldown,
+        "needs": trigger.needs,
+        "quorum": trigger.quorum,
+        "fresh_for": trigger.fresh_for,
+        "fallback_after": trigger.fallback_after,
         "variables": trigger.variables,
         "last_run_at": trigger.last_run_at,
         "is_ready": line.state.is_ready,

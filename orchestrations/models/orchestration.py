@@ -50,6 +50,12 @@ class ScheduleDesign(TypedDict):
     overlap: str
     misfire: str
     misfire_limit: int
+    misfire_window: int | None  # minutes
+    gap: str
+    repeat: str
+    calendar: int | None
+    on_held: str
+    confidence: int | None  # per cent
     valid_from: str | None
     valid_to: str | None
     paused_until: str | None
@@ -57,13 +63,24 @@ class ScheduleDesign(TypedDict):
 
 
 class TriggerDesign(TypedDict):
-    """A trigger in a version's definition; `tables` holds ids of tables."""
+    """A trigger in a version's definition; `tables` holds ids of tables.
+
+    `source` is an orchestration's id; what is secret, the webhook's and the bucket's, is not kept.
+    """
 
     id: int
     name: str
     is_enabled: bool
+    kind: str
     cooldown: int  # minutes
     tables: list[str]
+    needs: str
+    quorum: int
+    fresh_for: int | None  # minutes
+    fallback_after: int | None  # minutes
+    source: int | None
+    outcomes: list[str]
+    location: str
     variables: dict[str, Any]
 
 

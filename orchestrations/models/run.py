@@ -36,7 +36,7 @@ class Run(models.Model):
         Trigger, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
     )
     updates = models.JSONField(
-        default=list, blank=True, help_text="[{table, version, at}] that the trigger saw."
+        default=list, blank=True, help_text="[{kind, …, at}] of what the trigger saw."
     )
     retry_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="retried_by"

@@ -6,14 +6,15 @@ from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 
+from orchestrations.enums import TriggerKind, TriggerNeeds
 from orchestrations.models.orchestration import Orchestration
 
 
 class Trigger(models.Model):
-    """Starts a run once all its tables were updated since the last run that it started.
+    """Starts a run once what it waits for came since the last run that it started.
 
-    What it waits for is not stored but read from its tables: see `queries/triggers.py`. A removed
-    trigger keeps its rows, so that its runs stay explained.
+    What came is read from its tables and events: see `queries/triggers.py`. A removed trigger keeps
+    its rows, so that its runs stay explained.
     """
 
     orchestration = models.ForeignKey(
@@ -21,6 +22,44 @@ class Trigger(models.Model):
     )
     name = models.CharField(max_length=200, blank=True)
     is_enabled = models.BooleanField(default=True)
+    kind = models.CharField(max_length=20, choices=TriggerKind.choices, default=TriggerKind.TABLES)
+    needs = models.CharField(max_length=20, choices=TriggerNeeds.choices, default=TriggerNeeds.ALL)
+    quorum = models.PositiveSmallIntegerField(
+        default=1, validators=[MinValueValidator(1)], help_text="For: a number of its tables."
+    )
+    fresh_for = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Minutes: an older update does not count.",
+    )
+    fallback_after = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Minutes after the first update: then it runs with what is there.",
+    )
+    source = models.ForeignKey(
+        Orchestration,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="followed_by",
+        help_text="Of kind orchestration: the one whose end starts a run.",
+    )
+    outcomes = models.JSONField(
+        default=list, blank=True, help_text="Of kind orchestration: statuses; empty means any."
+    )
+    hook_key = models.CharField(
+        max_length=40, null=True, blank=True, unique=True, help_text="Of kind webhook: its address."
+    )
+    hook_secret = models.TextField(blank=True, help_text="Of kind webhook: cipher text.")
+    location = models.CharField(
+        max_length=500, blank=True, help_text="Of kind files: /folder/*.csv or s3://bucket/*.csv."
+    )
+    access = models.JSONField(
+        default=dict, blank=True, help_text="Of kind files: {endpoint, region, key, #secret}."
+    )
     cooldown = models.PositiveIntegerField(
         default=5, validators=[MinValueValidator(1)], help_text="Minutes: at most one run in these."
     )
@@ -59,3 +98,59 @@ class TriggerTable(models.Model):
 
     def __str__(self) -> str:
         return self.table_key
+
+
+class TriggerEvent(models.Model):
+    """One thing that a trigger waited for and that came: a run's end, a call, a file.
+
+    `key` tells it from all others of the trigger, so that what is told twice counts once. `run` is
+    the one that it started; None while no run has used it.
+    """
+
+    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="arrivals")
+    key = models.CharField(max_length=300)
+    at = models.DateTimeField()
+    details = models.JSONField(default=dict, blank=True)
+    run = models.ForeignKey(
+        "orchestrations.Run",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="arrivals",
+    )
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["trigger", "key"], name="a_trigger_event_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["trigger", "at"],
+                condition=models.Q(used_at__isnull=True),
+                name="trigger_event_unused",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class TriggerFile(models.Model):
+    """A file that a trigger has seen; it arrived once it looked the same twice in a row."""
+
+    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="files")
+    name = models.CharField(max_length=1000)
+    stamp = models.CharField(max_length=200, help_text="Size and time of its last change, or tag.")
+    seen_at = models.DateTimeField()
+    has_arrived = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["trigger", "name"], name="a_trigger_file_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -10,7 +10,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrations.enums import Channel, Misfire, NotificationEvent, Overlap
+from orchestrations.enums import (
+    Channel,
+    GapPolicy,
+    HeldPolicy,
+    Misfire,
+    NotificationEvent,
+    Overlap,
+    RepeatPolicy,
+    RunStatus,
+    TriggerKind,
+    TriggerNeeds,
+)
 from orchestrations.models.orchestration import (
     NotificationDesign,
     PhaseDesign,
@@ -85,12 +96,19 @@ def schedule_facts(schedule: ScheduleDesign) -> Facts:
     misfire = str(Misfire(schedule["misfire"]).label)
     if schedule["misfire"] == Misfire.ALL:
         misfire = f"Run all, up to {schedule['misfire_limit']}"
+    if schedule["misfire_window"]:
+        misfire += f", of the last {minutes_words(schedule['misfire_window'])}"
     return {
         "Name": schedule["name"],
         "When": schedule_words(schedule),
         "Enabled": schedule["is_enabled"],
         "While a run is unfinished": str(Overlap(schedule["overlap"]).label),
         "Missed moments": misfire,
+        "Times that a clock change leaves out": str(GapPolicy(schedule["gap"]).label),
+        "Times that a clock change repeats": str(RepeatPolicy(schedule["repeat"]).label),
+        "Calendar": schedule["calendar"],
+        "On days that it holds": str(HeldPolicy(schedule["on_held"]).label),
+        "Ready by its times": ready_words(schedule["confidence"]),
         "Valid from": moment_words(schedule["valid_from"]),
         "Valid to": moment_words(schedule["valid_to"]),
         "Paused until": moment_words(schedule["paused_until"]),
@@ -98,15 +116,38 @@ def schedule_facts(schedule: ScheduleDesign) -> Facts:
     }
 
 
+def ready_words(confidence: int | None) -> str:
+    """Say whether a schedule names when the work must be ready."""
+    return "no" if confidence is None else f"with {confidence} %"
+
+
 def trigger_facts(trigger: TriggerDesign) -> Facts:
     """Return what a trigger says."""
     return {
         "Name": trigger["name"],
+        "Waits for": str(TriggerKind(trigger["kind"]).label),
         "Tables": trigger["tables"],
+        "Needs": needs_words(trigger),
+        "Updates count for": _minutes(trigger["fresh_for"]),
+        "Runs with what is there after": _minutes(trigger["fallback_after"]),
+        "Orchestration": trigger["source"],
+        "Ends": [str(RunStatus(each).label) for each in trigger["outcomes"]],
+        "Files": trigger["location"],
         "At most one run in": minutes_words(trigger["cooldown"]),
         "Enabled": trigger["is_enabled"],
         **dict(places("Variables", trigger["variables"])),
     }
+
+
+def needs_words(trigger: TriggerDesign) -> str:
+    """Say how many of its tables a trigger needs."""
+    if trigger["needs"] == TriggerNeeds.SOME:
+        return f"{trigger['quorum']} of them"
+    return str(TriggerNeeds(trigger["needs"]).label)
+
+
+def _minutes(minutes: int | None) -> str:
+    return NO_LIMIT if minutes is None else minutes_words(minutes)
 
 
 def notification_facts(notification: NotificationDesign, recipient: str) -> Facts:

@@ -255,6 +255,12 @@ def _usual_schedule(row: ScheduleDesign) -> words.Facts:
             "is_enabled": True,
             "overlap": "queue_one",
             "misfire": "last",
+            "misfire_window": None,
+            "gap": "usual",
+            "repeat": "usual",
+            "calendar": None,
+            "on_held": "skip",
+            "confidence": None,
             "valid_from": None,
             "valid_to": None,
             "paused_until": None,
@@ -279,7 +285,23 @@ def _triggers(old: Sequence[TriggerDesign], new: Sequence[TriggerDesign]) -> lis
 
 
 def _unusual_of_trigger(row: TriggerDesign) -> list[Change]:
-    usual = {"Enabled": True} if row["name"] else {"Enabled": True, "Tables": row["tables"]}
+    usual = words.trigger_facts(
+        {
+            **row,
+            "is_enabled": True,
+            "kind": "tables",
+            "cooldown": 0,
+            "needs": "all",
+            "fresh_for": None,
+            "fallback_after": None,
+            "source": None,
+            "outcomes": [],
+            "location": "",
+            "variables": {},
+        }
+    )
+    if row["name"]:
+        del usual["Tables"]
     return _unusual(words.trigger_facts(row), usual)
 
 

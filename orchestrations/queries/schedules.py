@@ -24,7 +24,7 @@ INSTANT = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Coming:
-    """One coming moment of one schedule, in UTC."""
+    """One coming start of one schedule, in UTC."""
 
     at: datetime
     schedule: Schedule
@@ -56,7 +56,8 @@ def coming(n: int = 10) -> list[Coming]:
 
     Moments that fall in a pause, and those after a schedule's end, are left out.
     """
-    ready = active_schedules().filter(next_fire_at__isnull=False).select_related("orchestration")
+    ready = active_schedules().filter(next_fire_at__isnull=False)
+    ready = ready.select_related("orchestration", "calendar")
     is_paused = Q(paused_until__gt=F("next_fire_at"))
     soonest = ready.exclude(is_paused).order_by("next_fire_at", "pk")[:n]
     paused = ready.filter(is_paused).order_by("paused_until", "pk")[:MOST_PAUSED]
@@ -88,7 +89,9 @@ def missing_slots(schedule: Schedule, now: datetime, *, back: timedelta) -> list
     if schedule.valid_from is not None:
         after = max(after, schedule.valid_from - INSTANT)
     until = min(now - GRACE, schedule.valid_to or now)
-    due = crons.occurrences_between(schedule.cron, schedule.timezone, after, until, MOST_CHECKED)
+    due = crons.occurrences_between(
+        schedule.cron, schedule.timezone, after, until, MOST_CHECKED, schedule.rules
+    )
     written = set(
         schedule.slots.filter(due_at__gt=after, due_at__lte=until).values_list("due_at", flat=True)
     )
@@ -97,15 +100,17 @@ def missing_slots(schedule: Schedule, now: datetime, *, back: timedelta) -> list
 
 def _ahead(schedule: Schedule) -> Iterator[tuple[datetime, int, Schedule]]:
     """Yield the coming moments of one schedule with a key that never ties between two schedules."""
-    if schedule.next_fire_at is None:
+    start = schedule.next_fire_at
+    if start is None:
         return
-    after = max(schedule.next_fire_at, schedule.paused_until or schedule.next_fire_at) - INSTANT
+    after = max(start, schedule.paused_until or start) + schedule.ahead - INSTANT
     while True:
-        found = crons.occurrences(schedule.cron, schedule.timezone, after, AHEAD)
+        found = crons.occurrences(schedule.cron, schedule.timezone, after, AHEAD, schedule.rules)
         for occurrence in found:
             if schedule.valid_to is not None and occurrence.at > schedule.valid_to:
                 return
-            yield occurrence.at, schedule.pk, schedule
+            if not occurrence.held:
+                yield occurrence.at - schedule.ahead, schedule.pk, schedule
         if len(found) < AHEAD:
             return
         after = found[-1].at

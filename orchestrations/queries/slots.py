@@ -30,7 +30,9 @@ class ScheduleLine:
 
 def schedule_lines(orchestration: Orchestration) -> list[ScheduleLine]:
     """Return an orchestration's schedules, oldest first; three queries, however many there are."""
-    schedules = list(orchestration.schedules.filter(deleted_at=None).order_by("pk"))
+    schedules = list(
+        orchestration.schedules.filter(deleted_at=None).select_related("calendar").order_by("pk")
+    )
     recent = recent_slots(schedules)
     return [ScheduleLine(s, words(s), _next_run(s), recent.get(s.pk, [])) for s in schedules]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from orchestrations.enums import Misfire, Overlap, SlotOutcome
+from orchestrations.enums import Misfire, Overlap, SlotKind, SlotOutcome
+from orchestrator_site.lib.cron import Occurrence, clock_note
 from orchestrator_site.lib.durations import humanize
 
 # A moment that is fired at most so late is on time; later it was missed, and misfire decides.
@@ -17,16 +18,19 @@ ON_TIME = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Policy:
-    """What a schedule says about its due moments.
+    """What a schedule says about its due moments; `misfire_window` is in minutes.
 
-    `refusal` is the outcome and the reason for all of them where no run can be made at all: the
-    schedule or its orchestration is off, or there is nothing to run.
+    A moment starts `lead` before it is due. `refusal` is the outcome and the reason for all of them
+    where no run can be made at all: the schedule or its orchestration is off, or there is nothing
+    to run.
     """
 
     timezone: str
     overlap: Overlap = Overlap.QUEUE_ONE
     misfire: Misfire = Misfire.LAST
     misfire_limit: int = 10
+    misfire_window: int | None = None
+    lead: timedelta = timedelta()
     paused_until: datetime | None = None
     refusal: tuple[SlotOutcome, str] | None = None
 
@@ -38,13 +42,14 @@ class Decision:
     due_at: datetime
     outcome: SlotOutcome
     reason: str = ""
+    kind: SlotKind = SlotKind.NORMAL
     make_run: bool = False
     terminate: bool = False
 
 
 def decide(
     policy: Policy,
-    due: Sequence[datetime],
+    due: Sequence[Occurrence],
     *,
     now: datetime,
     unfinished: int,
@@ -56,27 +61,39 @@ def decide(
     all of it, also among those that were decided earlier, so that a backlog may come in parts.
     `unfinished` counts the orchestration's runs; runs made here are added to it on the way.
     """
+    now += policy.lead
     chosen = _chosen(policy, due, now)
     decisions = []
-    for moment in due:
+    for occurrence in due:
+        moment = occurrence.at
         if moment in decided:
             continue
-        if (refused := _refused(policy, moment)) is not None:
+        if (refused := _refused(policy, occurrence)) is not None:
             decision = refused
         elif moment in chosen:
             decision = _overlapped(policy, moment, now, unfinished)
         else:
             decision = _passed_over(policy, moment, now, chosen)
-        decisions.append(decision)
+        decisions.append(_told(decision, occurrence))
         unfinished += decision.make_run
     return decisions
 
 
-def _chosen(policy: Policy, due: Sequence[datetime], now: datetime) -> list[datetime]:
+def _told(decision: Decision, occurrence: Occurrence) -> Decision:
+    """Return a decision that also says what moved its moment there."""
+    note = clock_note(occurrence) if occurrence.kind == "gap" else None
+    reason = " ".join(text for text in (note and f"{note}.", decision.reason) if text)
+    return replace(decision, kind=SlotKind(occurrence.kind), reason=reason)
+
+
+def _chosen(policy: Policy, due: Sequence[Occurrence], now: datetime) -> list[datetime]:
     """Return the moments that call for a run, before overlap has its say."""
-    open_ = [moment for moment in due if _refused(policy, moment) is None]
+    open_ = [occurrence.at for occurrence in due if _refused(policy, occurrence) is None]
     on_time = [moment for moment in open_ if now - moment <= ON_TIME]
     late = open_[: len(open_) - len(on_time)]
+    if policy.misfire_window is not None:
+        earliest = now - timedelta(minutes=policy.misfire_window)
+        late = [moment for moment in late if moment >= earliest]
     if policy.misfire == Misfire.ALL:
         chosen = late[-policy.misfire_limit :] + on_time
     elif policy.misfire == Misfire.LAST:
@@ -87,10 +104,13 @@ def _chosen(policy: Policy, due: Sequence[datetime], now: datetime) -> list[date
     return chosen[-1:] if policy.overlap == Overlap.TERMINATE else chosen
 
 
-def _refused(policy: Policy, moment: datetime) -> Decision | None:
+def _refused(policy: Policy, occurrence: Occurrence) -> Decision | None:
+    moment = occurrence.at
     if policy.refusal is not None:
         return Decision(moment, *policy.refusal)
-    if policy.paused_until is not None and moment < policy.paused_until:
+    if occurrence.held:
+        return Decision(moment, SlotOutcome.HELD, occurrence.held)
+    if policy.paused_until is not None and moment - policy.lead < policy.paused_until:
         until = _words(policy, policy.paused_until)
         return Decision(moment, SlotOutcome.PAUSED, f"The schedule is paused until {until}.")
     return None

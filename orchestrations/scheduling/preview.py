@@ -25,7 +25,7 @@ class PreviewMoment:
     at: datetime
     local: datetime
     viewer: datetime
-    kind: Literal["normal", "gap", "fold"]
+    kind: Literal["normal", "gap", "fold", "moved"]
     note: str | None
 
 

@@ -55,8 +55,8 @@ class _Due:
     """The due moments of one schedule that this call decides, and where the next call goes on."""
 
     schedule: Schedule
-    moments: Sequence[datetime]
-    next_fire_at: datetime | None
+    moments: Sequence[cron.Occurrence]
+    next_due_at: datetime | None
     refusal: tuple[SlotOutcome, str] | None
 
 
@@ -95,20 +95,23 @@ def upcoming(schedule: Schedule, after: datetime) -> datetime | None:
     """
     if schedule.valid_from is not None:
         after = max(after, schedule.valid_from - INSTANT)
-    found = cron.next_occurrence(schedule.cron, schedule.timezone, after)
+    found = cron.next_occurrence(schedule.cron, schedule.timezone, after, schedule.rules)
     if found is None or (schedule.valid_to is not None and found.at > schedule.valid_to):
         return None
     return found.at
 
 
-def latest(schedule: Schedule, after: datetime, until: datetime, n: int) -> list[datetime]:
-    """Return the last `n` due moments in (after, until], in order. Raises CronError, ZoneError."""
-    moments: list[datetime] = []
+def latest(schedule: Schedule, after: datetime, until: datetime, n: int) -> list[cron.Occurrence]:
+    """Return the last `n` due moments in (after, until] that are not held, in order.
+
+    Raises CronError and ZoneError.
+    """
+    moments: list[cron.Occurrence] = []
     while len(moments) < n:
-        found = cron.last_occurrence(schedule.cron, schedule.timezone, after, until)
+        found = cron.last_occurrence(schedule.cron, schedule.timezone, after, until, schedule.rules)
         if found is None:
             break
-        moments.append(found.at)
+        moments.append(found)
         until = found.at - INSTANT
     return moments[::-1]
 
@@ -127,7 +130,9 @@ def _fire(now: datetime, batch: int, only: int | None) -> FireReport:
     runs = _write(decisions, known, now)
     _advance(dues, now)
     bell.ring_in_packs(tasks.advance_runs, [*stopped, *runs], messages=MESSAGES)
-    behind = any(due.next_fire_at is not None and due.next_fire_at <= now for due in dues)
+    behind = any(
+        due.next_due_at is not None and due.next_due_at - due.schedule.ahead <= now for due in dues
+    )
     return FireReport(
         len(schedules), len(decisions), len(runs), more=behind or len(schedules) == batch
     )
@@ -149,41 +154,43 @@ def _take(now: datetime, batch: int, only: int | None) -> list[Schedule]:
         due = due.filter(pk=only)
     on_time_first = Case(When(next_fire_at__gte=now - ON_TIME, then=0), default=1)
     return list(
-        due.select_related("orchestration")
+        due.select_related("orchestration", "calendar")
         .select_for_update(of=("self", "orchestration"), no_key=True, skip_locked=only is None)
         .order_by(on_time_first, "next_fire_at", "pk")[:batch]
     )
 
 
 def _due(schedule: Schedule, now: datetime, part: int) -> _Due:
-    assert schedule.next_fire_at is not None  # noqa: S101  # _take filters by it
+    since = schedule.next_due_at
+    assert since is not None  # noqa: S101  # _take filters by it
     refusal = _refusal(schedule)
+    horizon = now + schedule.ahead
     try:
-        moments, following = _moments(schedule, schedule.next_fire_at, now, part)
+        moments, following = _moments(schedule, since, horizon, part)
     except UNREADABLE as error:
         rejected = (SlotOutcome.REJECTED, f"The schedule cannot be read: {error}"[:500])
-        return _Due(schedule, [schedule.next_fire_at], None, rejected)
-    if refusal is not None and following is not None and following > now:
+        return _Due(schedule, [cron.Occurrence(since, since, "normal")], None, rejected)
+    if refusal is not None and following is not None and following > horizon:
         following = None
     return _Due(schedule, moments, following, refusal)
 
 
 def _moments(
     schedule: Schedule, since: datetime, now: datetime, part: int
-) -> tuple[list[datetime], datetime | None]:
+) -> tuple[list[cron.Occurrence], datetime | None]:
     """Return the due moments to decide now, and the next due moment after these.
 
-    Where there are more than `part`, the latest ones follow the first `part`, with a hole between.
+    `now` is the horizon: a schedule with a lead looks ahead by it. Where there are more than
+    `part`, the latest ones follow the first `part`, with a hole between.
     """
     until = now if schedule.valid_to is None else min(now, schedule.valid_to)
-    found = cron.occurrences_between(
-        schedule.cron, schedule.timezone, since - INSTANT, until, limit=part + 1
+    moments = cron.occurrences_between(
+        schedule.cron, schedule.timezone, since - INSTANT, until, part + 1, schedule.rules
     )
-    moments = [occurrence.at for occurrence in found]
     if len(moments) <= part:
         return moments, upcoming(schedule, now)
-    head, following = moments[:part], moments[part]
-    return head + latest(schedule, head[-1], until, _tail_length(schedule)), following
+    head, following = moments[:part], moments[part].at
+    return head + latest(schedule, head[-1].at, until, _tail_length(schedule)), following
 
 
 def _tail_length(schedule: Schedule) -> int:
@@ -207,6 +214,7 @@ def _refusal(schedule: Schedule) -> tuple[SlotOutcome, str] | None:
 
 def _known(dues: Sequence[_Due]) -> _Known:
     decided: dict[int, set[datetime]] = defaultdict(set)
+    # A lead only makes the next due moment later than this: some more are read, none is left out.
     slots = Slot.objects.filter(
         schedule__in=[due.schedule.pk for due in dues], due_at__gte=F("schedule__next_fire_at")
     )
@@ -234,6 +242,8 @@ def _decide(due: _Due, known: _Known, now: datetime) -> list[Decision]:
         overlap=Overlap(schedule.overlap),
         misfire=Misfire(schedule.misfire),
         misfire_limit=schedule.misfire_limit,
+        misfire_window=schedule.misfire_window,
+        lead=schedule.ahead,
         paused_until=schedule.paused_until,
         refusal=refusal,
     )
@@ -294,6 +304,8 @@ def _write(
             due_at=decision.due_at,
             outcome=decision.outcome,
             reason=decision.reason,
+            kind=decision.kind,
+            lead=schedule.lead,
             run=run_of.get((schedule.pk, decision.due_at)),
         )
         for schedule, decision in decisions
@@ -308,13 +320,14 @@ def _advance(dues: Sequence[_Due], now: datetime) -> None:
     """
     moments: dict[datetime | None, list[int]] = defaultdict(list)
     for due in dues:
-        moments[due.next_fire_at].append(due.schedule.pk)
+        starts_at = due.next_due_at and due.next_due_at - due.schedule.ahead
+        moments[starts_at].append(due.schedule.pk)
     for next_fire_at, ids in moments.items():
         Schedule.objects.filter(pk__in=ids).update(next_fire_at=next_fire_at)
     off = [
         due.schedule.pk
         for due in dues
-        if due.next_fire_at is None
+        if due.next_due_at is None
         and due.refusal is not None
         and due.schedule.orchestration.deleted_at is None
     ]

@@ -5,18 +5,19 @@ Locks are taken in the order orchestration, schedule, runs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import TextChoices
 from django.utils import timezone as clock
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from orchestrations.enums import Misfire, Overlap
+from orchestrations.enums import GapPolicy, HeldPolicy, Misfire, Overlap, RepeatPolicy
 from orchestrations.exceptions import InvalidSchedule, NotAllowed
-from orchestrations.models import Orchestration, Schedule
+from orchestrations.models import Calendar, Orchestration, Schedule
 from orchestrations.models.orchestration import ScheduleDesign
 from orchestrations.queries.change_words import schedule_sentence
 from orchestrations.scheduling.preview import Preview, PreviewMoment, check_timing, preview
@@ -38,6 +39,7 @@ __all__ = [
     "fire_schedule",
     "last_tick",
     "on_orchestration_changed",
+    "option_errors",
     "preview",
     "remove_schedules",
     "restore_schedules",
@@ -48,7 +50,24 @@ __all__ = [
 
 MOST_MISFIRES = 100
 LONGEST_NAME = 200
-TIMING = ("cron", "timezone", "valid_from", "valid_to")
+LONGEST_WINDOW = 60 * 24 * 366  # minutes
+LEAST_CONFIDENCE, MOST_CONFIDENCE = 50, 99  # per cent
+CHOICES: dict[str, type[TextChoices]] = {
+    "overlap": Overlap,
+    "misfire": Misfire,
+    "gap": GapPolicy,
+    "repeat": RepeatPolicy,
+    "on_held": HeldPolicy,
+}
+NUMBERS = {
+    "misfire_limit": (1, MOST_MISFIRES),
+    "misfire_window": (1, LONGEST_WINDOW),
+    "confidence": (LEAST_CONFIDENCE, MOST_CONFIDENCE),
+}
+TIMING = (
+    *("cron", "timezone", "gap", "repeat", "calendar_id", "on_held", "confidence"),
+    *("valid_from", "valid_to"),
+)
 MOMENTS = ("valid_from", "valid_to", "paused_until")
 HOUSEKEEPING = (
     ("components.tasks.recover_jobs", 10, IntervalSchedule.SECONDS),
@@ -70,6 +89,12 @@ class Options(TypedDict, total=False):
     overlap: Overlap
     misfire: Misfire
     misfire_limit: int
+    misfire_window: int | None  # minutes
+    gap: GapPolicy
+    repeat: RepeatPolicy
+    calendar: Calendar | None
+    on_held: HeldPolicy
+    confidence: int | None  # per cent
     valid_from: datetime | None
     valid_to: datetime | None
     paused_until: datetime | None
@@ -322,7 +347,7 @@ def _restore(schedule: Schedule, design: ScheduleDesign, *, was_on: bool) -> Non
         if field in MOMENTS:
             value = datetime.fromisoformat(str(value)) if value else None  # noqa: PLW2901
         if field != "id":
-            setattr(schedule, field, value)
+            setattr(schedule, "calendar_id" if field == "calendar" else field, value)
     schedule.deleted_at = None
     _check(schedule)
     if not (was_on and _is_on(schedule)) or timing != [getattr(schedule, f) for f in TIMING]:
@@ -339,11 +364,16 @@ def _arm(schedule: Schedule, *, since: datetime, now: datetime) -> None:
         schedule.off_since = schedule.off_since and now
         return
     wanted = {Misfire.SKIP: 0, Misfire.LAST: 1, Misfire.ALL: schedule.misfire_limit}
-    after = max(since, (schedule.valid_from or since) - timedelta(microseconds=1))
-    missed = latest(
-        schedule, after, min(now, schedule.valid_to or now), wanted[Misfire(schedule.misfire)]
-    )
-    schedule.next_fire_at = missed[0] if missed else upcoming(schedule, now)
+    horizon = now + schedule.ahead
+    after = since + schedule.ahead
+    if schedule.valid_from is not None:
+        after = max(after, schedule.valid_from - timedelta(microseconds=1))
+    if schedule.misfire_window is not None:
+        after = max(after, horizon - timedelta(minutes=schedule.misfire_window))
+    until = min(horizon, schedule.valid_to or horizon)
+    missed = latest(schedule, after, until, wanted[Misfire(schedule.misfire)])
+    due_at = missed[0].at if missed else upcoming(schedule, horizon)
+    schedule.next_fire_at = due_at and due_at - schedule.ahead
     schedule.off_since = None
 
 
@@ -367,12 +397,22 @@ def _check(schedule: Schedule) -> None:
     schedule.name = schedule.name.strip()
     if len(schedule.name) > LONGEST_NAME:
         wrong["name"] = f"The name is longer than {LONGEST_NAME} characters."
-    if not 1 <= schedule.misfire_limit <= MOST_MISFIRES:
-        wrong["misfire_limit"] = f"This takes a whole number from 1 to {MOST_MISFIRES}."
-    for field, allowed in (("overlap", Overlap), ("misfire", Misfire)):
-        if getattr(schedule, field) not in allowed.values:
-            wrong[field] = f"This takes one of: {', '.join(allowed.values)}."
-    if schedule.valid_from and schedule.valid_to and schedule.valid_to <= schedule.valid_from:
-        wrong["valid_to"] = "The end must come after the beginning."
+    said = (*CHOICES, *NUMBERS, "valid_from", "valid_to")
+    wrong.update(option_errors({field: getattr(schedule, field) for field in said}))
     if wrong:
         raise InvalidSchedule(" ".join(wrong.values()), fields=wrong)
+
+
+def option_errors(said: Mapping[str, Any]) -> dict[str, str]:
+    """Return a sentence for each option given that is wrong: policies, numbers and limits."""
+    wrong: dict[str, str] = {}
+    for field, (low, high) in NUMBERS.items():
+        if said.get(field) is not None and not low <= said[field] <= high:
+            wrong[field] = f"This takes a whole number from {low} to {high}."
+    for field, allowed in CHOICES.items():
+        if field in said and said[field] not in allowed.values:
+            wrong[field] = f"This takes one of: {', '.join(allowed.values)}."
+    first, last = said.get("valid_from"), said.get("valid_to")
+    if first and last and last <= first:
+        wrong["valid_to"] = "The end must come after the beginning."
+    return wrong

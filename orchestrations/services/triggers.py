@@ -5,8 +5,8 @@ Locks are taken in the order orchestration, tables of Storage, trigger, its mark
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypedDict, Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, Unpack
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -15,7 +15,7 @@ from django.utils import timezone
 from components.models import Table, TableVersion
 from components.validators import TABLE_KEY, TABLE_KEY_HELP
 from orchestrations import tasks
-from orchestrations.enums import StartedBy
+from orchestrations.enums import StartedBy, TriggerNeeds
 from orchestrations.exceptions import InvalidTrigger, NotAllowed
 from orchestrations.models import Orchestration, Run, Trigger, TriggerTable
 from orchestrations.queries.change_words import trigger_sentence
@@ -44,9 +44,19 @@ MOST_TABLES = 100
 LONGEST_NAME = 200
 LONGEST_KEY = 220
 LONGEST_COOLDOWN = 60 * 24 * 31  # minutes
+NEEDS = ("needs", "quorum", "fresh_for", "fallback_after")
 
 
-class Changes(TypedDict, total=False):
+class Needs(TypedDict, total=False):
+    """How much of what a trigger watches has to come, and how long it waits for the rest."""
+
+    needs: TriggerNeeds
+    quorum: int
+    fresh_for: int | None  # minutes
+    fallback_after: int | None  # minutes
+
+
+class Changes(Needs, total=False):
     """What can be changed in a trigger; what is left out stays. `tables` holds ids of tables."""
 
     name: str
@@ -66,6 +76,7 @@ def create_trigger(  # noqa: PLR0913  # keyword-only: one for each thing people 
     variables: dict[str, str] | None = None,
     enabled: bool = True,
     amend: bool = False,
+    **needs: Unpack[Needs],
 ) -> Trigger:
     """Add a trigger; updates count from now on. Raises InvalidTrigger with its fields.
 
@@ -81,6 +92,7 @@ def create_trigger(  # noqa: PLR0913  # keyword-only: one for each thing people 
         variables=variables or {},
         is_enabled=enabled,
         created_by=user,
+        **needs,
     )
     keys = _checked(trigger, tables)
     trigger.save()
@@ -245,15 +257,17 @@ def _checked(trigger: Trigger, tables: Sequence[str]) -> list[str]:
     trigger.name = trigger.name.strip()
     keys = sorted({key.strip() for key in tables})
     wrong = variable_errors(trigger.variables)
-    wrong |= trigger_errors(trigger.name, keys, trigger.cooldown)
+    said = {name: getattr(trigger, name) for name in ("name", "cooldown", *NEEDS)}
+    wrong |= trigger_errors(said, keys)
     if wrong:
         raise InvalidTrigger(" ".join(wrong.values()), fields=wrong)
     return keys
 
 
-def trigger_errors(name: str, tables: Sequence[str], cooldown: int) -> dict[str, str]:
-    """Return a sentence for each wrong field of a trigger."""
-    wrong: dict[str, str] = {}
+def trigger_errors(said: Mapping[str, Any], tables: Sequence[str]) -> dict[str, str]:
+    """Return a sentence for each wrong field of a trigger: its name, cool-down, needs, tables."""
+    wrong = _needs_errors(said, tables)
+    name, cooldown = said["name"], said["cooldown"]
     if len(name) > LONGEST_NAME:
         wrong["name"] = f"The name is longer than {LONGEST_NAME} characters."
     elif "\0" in name:
@@ -262,6 +276,18 @@ def trigger_errors(name: str, tables: Sequence[str], cooldown: int) -> dict[str,
         wrong["cooldown"] = f"This takes a whole number of minutes from 1 to {LONGEST_COOLDOWN}."
     if problem := _table_problem(tables):
         wrong["tables"] = problem
+    return wrong
+
+
+def _needs_errors(said: Mapping[str, Any], tables: Sequence[str]) -> dict[str, str]:
+    wrong: dict[str, str] = {}
+    if said["needs"] not in TriggerNeeds.values:
+        wrong["needs"] = f"This takes one of: {', '.join(TriggerNeeds.values)}."
+    elif said["needs"] == TriggerNeeds.SOME and not 1 <= said["quorum"] <= len(tables):
+        wrong["quorum"] = f"This takes a whole number from 1 to {len(tables)}, the tables chosen."
+    for field in ("fresh_for", "fallback_after"):
+        if said[field] is not None and not 1 <= said[field] <= LONGEST_COOLDOWN:
+            wrong[field] = f"This takes a whole number of minutes from 1 to {LONGEST_COOLDOWN}."
     return wrong
 
 

@@ -26,13 +26,18 @@ from orchestrator_site.lib.cron_expression import (
     parse,
 )
 from orchestrator_site.lib.cron_words import MONTH_NAMES, describe_cron
+from orchestrator_site.lib.days import DayRules
 
 __all__ = [
     "MAX_LENGTH",
     "Cron",
     "CronError",
     "FieldName",
+    "Gap",
+    "Held",
     "Occurrence",
+    "Repeat",
+    "Rules",
     "ZoneError",
     "clock_note",
     "describe",
@@ -53,6 +58,9 @@ BEGINNING = datetime(1, 1, 1)  # noqa: DTZ001 - UTC is kept naive inside this mo
 LONGEST_OFFSET = timedelta(hours=24)
 # From short to long, so that a busy schedule is not walked over years; the last reaches over 2100.
 LOOK_BACK = tuple(timedelta(days=days) for days in (1 / 24, 1, 7, 32, 367, 9 * 366, 41 * 366))
+Gap = Literal["usual", "shift", "skip"]
+Repeat = Literal["usual", "first", "second", "both"]
+Held = Literal["skip", "move"]
 NOT_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 
 
@@ -61,19 +69,42 @@ class ZoneError(ValueError):
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What a schedule says besides its expression and zone.
+
+    `gap` and `repeat` say what becomes of times that a clock change leaves out or brings twice;
+    usual is Debian's way, told at the top. What `days` hold is skipped, or moved to the same time
+    of the next day that they do not hold.
+    """
+
+    gap: Gap = "usual"
+    repeat: Repeat = "usual"
+    days: DayRules | None = None
+    on_held: Held = "skip"
+
+
+USUAL = Rules()
+
+
+@dataclass(frozen=True)
 class Occurrence:
-    """One moment at which an expression fires."""
+    """One due moment of an expression; it fires there unless it is held."""
 
     at: datetime
     """In UTC."""
     local: datetime
     """The same moment in the schedule's zone."""
-    kind: Literal["normal", "gap", "fold"]
-    """gap: moved from a time that did not exist to the gap's end; fold: this time comes twice."""
+    kind: Literal["normal", "gap", "fold", "moved"]
+    """gap: moved from a time that did not exist to the gap's end; fold: this time comes twice;
+    moved: from a day that was held."""
     wanted: str | None = None
     """Of a gap: the first wall-clock time that did not exist, as HH:MM."""
     repeats: bool = False
     """Of a fold: fires at both passes, not only at the first."""
+    held: str = ""
+    """Why it does not fire, as a sentence; empty where it does."""
+    moved_from: datetime | None = None
+    """Of a moved one: the moment, in the schedule's zone, that it stands for."""
 
 
 class _Segment(NamedTuple):
@@ -85,48 +116,59 @@ class _Segment(NamedTuple):
     seen: datetime
 
 
-def occurrences(expression: str, zone: str, after: datetime, n: int) -> list[Occurrence]:
-    """Return the next `n` occurrences strictly after `after` (aware), in order.
+def occurrences(
+    expression: str, zone: str, after: datetime, n: int, rules: Rules = USUAL
+) -> list[Occurrence]:
+    """Return the next `n` occurrences strictly after `after` (aware), in order, held ones too.
 
     Fewer where it does not fire so often within a century. Raises CronError and ZoneError.
     """
-    return list(islice(_walk(expression, zone, after), n))
+    return list(islice(_walk(expression, zone, after, rules), n))
 
 
-def occurrences_between(
-    expression: str, zone: str, after: datetime, until: datetime, limit: int
+def occurrences_between(  # what fires, between what, at most how many
+    expression: str,
+    zone: str,
+    after: datetime,
+    until: datetime,
+    limit: int,
+    rules: Rules = USUAL,
 ) -> list[Occurrence]:
-    """Return the first `limit` occurrences in (after, until] (both aware), in order.
+    """Return the first `limit` occurrences in (after, until] (both aware), in order, held ones too.
 
     Raises CronError and ZoneError.
     """
     return list(
-        islice(takewhile(lambda found: found.at <= until, _walk(expression, zone, after)), limit)
+        islice(
+            takewhile(lambda found: found.at <= until, _walk(expression, zone, after, rules)), limit
+        )
     )
 
 
-def next_occurrence(expression: str, zone: str, after: datetime) -> Occurrence | None:
-    """Return the first occurrence strictly after `after` (aware).
+def next_occurrence(
+    expression: str, zone: str, after: datetime, rules: Rules = USUAL
+) -> Occurrence | None:
+    """Return the first occurrence strictly after `after` (aware), even if it is held.
 
     None means that there is none within a century. Raises CronError and ZoneError.
     """
-    return next(_walk(expression, zone, after), None)
+    return next(_walk(expression, zone, after, rules), None)
 
 
 def last_occurrence(
-    expression: str, zone: str, after: datetime, until: datetime
+    expression: str, zone: str, after: datetime, until: datetime, rules: Rules = USUAL
 ) -> Occurrence | None:
-    """Return the latest occurrence in (after, until] (both aware); None if there is none.
+    """Return the latest one in (after, until] (both aware) that is not held; None if there is none.
 
     The cost does not grow with the time between the two. Raises CronError and ZoneError.
     """
     for back in (*LOOK_BACK, None):
         start = after if back is None else max(after, _earlier(until, back))
         last = None
-        for found in _walk(expression, zone, start):
+        for found in _walk(expression, zone, start, rules):
             if found.at > until:
                 break
-            last = found
+            last = last if found.held else found
         if last is not None or start == after:
             return last
     return None
@@ -184,7 +226,12 @@ def _earlier(moment: datetime, by: timedelta) -> datetime:
     return (utc - min(by, utc - BEGINNING)).replace(tzinfo=UTC)
 
 
-def _walk(expression: str, zone: str, after: datetime) -> Iterator[Occurrence]:
+def _walk(
+    expression: str,
+    zone: str,
+    after: datetime,
+    rules: Rules,  # noqa: ARG001
+) -> Iterator[Occurrence]:
     cron, info, start = parse(expression), _zone(zone), _naive_utc(after)
     for moment, wanted in _moments(cron, info, start):
         yield _occurrence(cron, info, moment, wanted)

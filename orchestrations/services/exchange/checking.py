@@ -11,14 +11,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrations.enums import Channel, Misfire, NotificationEvent, Overlap
+from orchestrations.enums import Channel, NotificationEvent
 from orchestrations.exceptions import InvalidSchedule
 from orchestrations.scheduling.preview import check_timing
-from orchestrations.services.exchange.documents import USUAL_SCHEDULE, usual_keys
+from orchestrations.services.exchange.documents import (
+    USUAL_SCHEDULE,
+    USUAL_TRIGGER,
+    usual_keys,
+)
 from orchestrations.services.exchange.keys import KEY, KEY_HELP, MAX_KEY
 from orchestrations.services.exchange.problems import Path
 from orchestrations.services.exchange.reading import Documents
-from orchestrations.services.schedules import MOST_MISFIRES
+from orchestrations.services.schedules import option_errors
 from orchestrations.services.triggers import trigger_errors
 from orchestrations.validators import variable_errors
 
@@ -72,6 +76,11 @@ SCHEDULE: dict[str, Any] = {
     "overlap": TEXT,
     "misfire": TEXT,
     "misfire_limit": WHOLE,
+    "misfire_window": WHOLE,
+    "gap": TEXT,
+    "repeat": TEXT,
+    "on_held": TEXT,
+    "confidence": WHOLE,
     "valid_from": TEXT,
     "valid_to": TEXT,
     "paused_until": TEXT,
@@ -82,6 +91,10 @@ MOMENTS = ("valid_from", "valid_to", "paused_until")
 TRIGGER: dict[str, Any] = {
     "name": TEXT,
     "tables": LIST,
+    "needs": TEXT,
+    "quorum": WHOLE,
+    "fresh_for": WHOLE,
+    "fallback_after": WHOLE,
     "cooldown": WHOLE,
     "enabled": SWITCH,
     "variables": GROUP,
@@ -180,13 +193,8 @@ class _Checker:
         whole["name"] = whole["name"].strip()
         for name in MOMENTS:
             whole[name] = self._moment((*path, name), whole[name])
-        self._choice((*path, "overlap"), whole["overlap"], Overlap.values)
-        self._choice((*path, "misfire"), whole["misfire"], Misfire.values)
-        if not 1 <= whole["misfire_limit"] <= MOST_MISFIRES:
-            text = f"This takes a whole number from 1 to {MOST_MISFIRES}."
-            self.documents.problem((*path, "misfire_limit"), text)
-        if whole["valid_from"] and whole["valid_to"] and whole["valid_to"] <= whole["valid_from"]:
-            self.documents.problem((*path, "valid_to"), "The end must come after the beginning.")
+        for name, text in option_errors(whole).items():
+            self.documents.problem((*path, name), text)
         if "cron" in fields:
             whole["cron"] = self._timing(path, whole)
         return whole
@@ -203,10 +211,10 @@ class _Checker:
         fields = self._fields(path, value, TRIGGER, required=("tables",))
         self._variables(path, fields)
         tables = fields.get("tables", [])
-        usual = {"name": "", "cooldown": 5, "enabled": True, "variables": {}}
+        usual = {"name": "", "cooldown": 5, "enabled": True, "variables": {}, **USUAL_TRIGGER}
         whole = {**usual, **fields, "name": fields.get("name", "").strip()}
         if self._texts((*path, "tables"), tables) and "tables" in fields:
-            for name, text in trigger_errors(whole["name"], tables, whole["cooldown"]).items():
+            for name, text in trigger_errors(whole, tables).items():
                 self.documents.problem((*path, name), text)
         return whole
 

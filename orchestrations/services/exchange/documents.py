@@ -32,9 +32,20 @@ USUAL_SCHEDULE: dict[str, Any] = {
     "overlap": "queue_one",
     "misfire": "last",
     "misfire_limit": 10,
+    "misfire_window": None,
+    "gap": "usual",
+    "repeat": "usual",
+    "on_held": "skip",
+    "confidence": None,
     "valid_from": None,
     "valid_to": None,
     "paused_until": None,
+}
+USUAL_TRIGGER: dict[str, Any] = {
+    "needs": "all",
+    "quorum": 1,
+    "fresh_for": None,
+    "fallback_after": None,
 }
 
 
@@ -224,9 +235,11 @@ def _schedule(row: ScheduleDesign) -> dict[str, Any]:
 
 
 def _trigger(row: TriggerDesign) -> dict[str, Any]:
+    stored: Mapping[str, Any] = row
     return _filled(
         name=row["name"],
         tables=sorted(row["tables"]),
+        **{n: stored[n] for n, usual in USUAL_TRIGGER.items() if stored[n] != usual},
         cooldown=row["cooldown"],
         enabled=None if row["is_enabled"] else False,
         variables=_sorted(row["variables"]),

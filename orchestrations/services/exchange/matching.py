@@ -29,6 +29,10 @@ def match_triggers(old: Sequence[Design], wanted: Sequence[Design]) -> list[dict
             "is_enabled": row["enabled"],
             "cooldown": row["cooldown"],
             "tables": sorted(set(row["tables"])),
+            "needs": row["needs"],
+            "quorum": row["quorum"],
+            "fresh_for": row["fresh_for"],
+            "fallback_after": row["fallback_after"],
             "variables": row["variables"],
         }
         for row in wanted

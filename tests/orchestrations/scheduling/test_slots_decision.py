@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from orchestrations.enums import Misfire, Overlap, SlotOutcome
-from orchestrations.scheduling.decision import Policy, decide
+from orchestrations.scheduling import decision
+from orchestrations.scheduling.decision import Decision, Policy
+from orchestrator_site.lib.cron import Occurrence
 
 F, Q, S = SlotOutcome.FIRED, SlotOutcome.QUEUED, SlotOutcome.SKIPPED
 C, M, P = SlotOutcome.COALESCED, SlotOutcome.MISSED, SlotOutcome.PAUSED
@@ -19,6 +23,11 @@ def at(minutes: float) -> datetime:
 
 def policy(overlap: Overlap = Overlap.QUEUE_ONE, **fields: object) -> Policy:
     return Policy(timezone="UTC", overlap=overlap, **fields)  # type: ignore[arg-type]  # checked
+
+
+def decide(rule: Policy, due: Sequence[datetime], **known: Any) -> list[Decision]:
+    """What becomes of plain moments."""
+    return decision.decide(rule, [Occurrence(m, m, "normal") for m in due], **known)
 
 
 ONE, ALL, SKIP, END = Overlap.QUEUE_ONE, Overlap.QUEUE_ALL, Overlap.SKIP, Overlap.TERMINATE
@@ -44,11 +53,11 @@ OVERLAPS = [
 def test_a_moment_on_time_meets_unfinished_runs(
     overlap: Overlap, unfinished: int, outcome: SlotOutcome, *, run: bool, ends: bool
 ) -> None:
-    (decision,) = decide(policy(overlap), [at(0)], now=NOON, unfinished=unfinished)
+    (made,) = decide(policy(overlap), [at(0)], now=NOON, unfinished=unfinished)
 
-    assert (decision.due_at, decision.outcome) == (NOON, outcome)
-    assert (decision.make_run, decision.terminate) == (run, ends)
-    assert bool(decision.reason) == (unfinished > 0)
+    assert (made.due_at, made.outcome) == (NOON, outcome)
+    assert (made.make_run, made.terminate) == (run, ends)
+    assert bool(made.reason) == (unfinished > 0)
 
 
 @pytest.mark.parametrize("misfire", Misfire)
@@ -57,12 +66,12 @@ def test_up_to_a_minute_late_is_on_time(
     misfire: Misfire, seconds: float, *, is_on_time: bool
 ) -> None:
     moment = NOON - timedelta(seconds=seconds)
-    (decision,) = decide(policy(misfire=misfire), [moment], now=NOON, unfinished=0)
+    (made,) = decide(policy(misfire=misfire), [moment], now=NOON, unfinished=0)
 
     runs = is_on_time or misfire != Misfire.SKIP
-    assert decision.outcome == (F if runs else M)
-    assert decision.make_run is runs
-    assert (decision.reason == "") is is_on_time
+    assert made.outcome == (F if runs else M)
+    assert made.make_run is runs
+    assert (made.reason == "") is is_on_time
 
 
 LATE3 = [at(180), at(120), at(60)]

@@ -1,0 +1,55 @@
+"""Days and hours on which schedules do not fire."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from django.conf import settings
+from django.db import models
+
+from orchestrator_site.lib.days import DayRules
+
+
+class Calendar(models.Model):
+    """Holidays of a country, days of the week, own dates and blackout windows.
+
+    Its times are wall-clock times of the schedule that uses it. `key` is what files call it.
+    """
+
+    key = models.CharField(
+        max_length=100, null=True, blank=True, unique=True, editable=False, help_text="In files."
+    )
+    name = models.CharField(max_length=200, unique=True)
+    country = models.CharField(max_length=2, blank=True, help_text="ISO 3166-1, such as CZ.")
+    subdivision = models.CharField(max_length=10, blank=True, help_text="ISO 3166-2, such as BY.")
+    weekdays = models.JSONField(default=list, blank=True, help_text="Days off, 0 is Monday.")
+    dates = models.JSONField(default=list, blank=True, help_text="[{on, name}], ISO 8601 dates.")
+    windows = models.JSONField(
+        default=list, blank=True, help_text="[{begins, ends, name}], local ISO 8601 times."
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def rules(self) -> DayRules:
+        """What it says, for `orchestrator_site.lib.days`."""
+        return DayRules(
+            name=self.name,
+            country=self.country,
+            subdivision=self.subdivision,
+            weekdays=frozenset(self.weekdays),
+            dates=tuple((date.fromisoformat(d["on"]), d["name"]) for d in self.dates),
+            windows=tuple(
+                (datetime.fromisoformat(w["begins"]), datetime.fromisoformat(w["ends"]), w["name"])
+                for w in self.windows
+            ),
+        )
