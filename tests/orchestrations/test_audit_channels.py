@@ -234,6 +234,7 @@ def _no_select(execute: Any, sql: str, params: Any, many: Any, context: Any) -> 
     return execute(sql, params, many, context)
 
 
+@pytest.mark.django_db(transaction=True)  # a command closes its connections at the end
 @pytest.mark.usefixtures("world")
 def test_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["manage.py", "create_token", "nightly", "--user", "root"])

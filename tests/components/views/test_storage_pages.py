@@ -11,6 +11,8 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.signals import request_finished
+from django.db import close_old_connections
 from django.test import Client
 from django.urls import reverse
 
@@ -442,7 +444,10 @@ def test_it_deletes_a_table(client: Client, editor: User, table: Table) -> None:
 
 def status(client: Client, address: str) -> int:
     response = client.get(address)
-    response.close()  # an export is an open file
+    # An export is an open file. Its end would close the database's connection, which is the test's.
+    request_finished.disconnect(close_old_connections)
+    response.close()
+    request_finished.connect(close_old_connections)
     return response.status_code
 
 
