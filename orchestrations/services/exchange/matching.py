@@ -15,7 +15,11 @@ Design = Mapping[str, Any]
 def match_schedules(old: Sequence[Design], wanted: Sequence[Design]) -> list[dict[str, Any]]:
     """Return the wanted schedules as versions hold them, each with the id that it has; 0 is new."""
     designs = [
-        {**{k: v for k, v in row.items() if k != "enabled"}, "is_enabled": row["enabled"]}
+        {
+            "calendar": None,
+            **{k: v for k, v in row.items() if k != "enabled"},
+            "is_enabled": row["enabled"],
+        }
         for row in wanted
     ]
     return _matched(old, designs, lambda row: (row["cron"], row["timezone"]))
@@ -33,6 +37,10 @@ def match_triggers(old: Sequence[Design], wanted: Sequence[Design]) -> list[dict
             "quorum": row["quorum"],
             "fresh_for": row["fresh_for"],
             "fallback_after": row["fallback_after"],
+            "kind": row.get("kind", "tables"),
+            "source": row.get("source"),
+            "outcomes": row.get("outcomes", []),
+            "location": row.get("location", ""),
             "variables": row["variables"],
         }
         for row in wanted

@@ -60,6 +60,9 @@ def filled(**fields: Any) -> dict[str, Any]:
         "overlap": "queue_one",
         "misfire": "last",
         "misfire_limit": "10",
+        "gap": "usual",
+        "repeat": "usual",
+        "on_held": "skip",
         "variables": "{}",
         **fields,
     }

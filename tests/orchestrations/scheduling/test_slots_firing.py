@@ -287,9 +287,12 @@ def test_upcoming_keeps_to_valid_from_and_to() -> None:
 def test_latest_are_the_last_ones_in_order() -> None:
     schedule = make_schedule(None)
 
-    assert latest(schedule, NOON - 5 * HOUR, NOON, 2) == [NOON - HOUR, NOON]
-    assert latest(schedule, NOON - HOUR, NOON, 9) == [NOON]
-    assert latest(schedule, NOON, NOON, 9) == []
+    def found(after: datetime, n: int) -> list[datetime]:
+        return [occurrence.at for occurrence in latest(schedule, after, NOON, n)]
+
+    assert found(NOON - 5 * HOUR, 2) == [NOON - HOUR, NOON]
+    assert found(NOON - HOUR, 9) == [NOON]
+    assert found(NOON, 9) == []
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_what_is_wrong_is_said_at_its_place() -> None:
         "success.0.channel": "This does not go with an e-mail address.",
         "success.1.threshold": "Only Processing and Waiting take a number.",
         "processing.0.threshold": "Use a whole number from 1 to 10000.",
-        "9.event": "Use one of: error, warning, success, processing, waiting.",
+        "9.event": "Use one of: error, warning, success, processing, waiting, late.",
     }
     assert orchestration.notifications.count() == 0
 
