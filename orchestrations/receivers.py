@@ -19,6 +19,7 @@ from components.signals import job_finished, job_started, table_updated
 from orchestrations.models import Orchestration, OrchestrationVersion, Run, TokenGrant
 from orchestrations.services.audit_changes import record_end, record_version_change
 from orchestrations.services.notices import tell_of_end
+from orchestrations.services.ready_by import on_run_ended
 from orchestrations.services.runs import on_job_finished, on_job_started
 from orchestrations.services.schedules import ensure_housekeeping
 from orchestrations.services.triggers import on_table_updated
@@ -72,6 +73,12 @@ def note_update(table: Table, version: TableVersion, **_: Any) -> None:
 def tell_people(run: Run, **_: Any) -> None:
     """Write the messages to those who are to be told of a run's end."""
     tell_of_end(run)
+
+
+@receiver(run_ended)
+def retime_schedules(run: Run, **_: Any) -> None:
+    """Let schedules that must be ready by a time learn from how long the run took."""
+    on_run_ended(run)
 
 
 @receiver(post_migrate)

@@ -76,3 +76,11 @@ def apply_retention(goes_on: int = 0) -> None:
     from orchestrations.services.retention import apply_retention as apply  # noqa: PLC0415  # leaf
 
     apply(goes_on=bool(goes_on))
+
+
+@shared_task
+def retime_schedules(orchestration_id: int) -> None:
+    """Bring the starts of schedules that must be ready by a time in step with history."""
+    from orchestrations.services.ready_by import retime  # noqa: PLC0415  # leaf
+
+    retime(orchestration_id)

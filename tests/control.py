@@ -18,6 +18,7 @@ from tests.builders import finish_job
 
 ADVANCE, RUN_JOB = "orchestrations.tasks.advance_run", "components.tasks.run_job"
 FIRE = "orchestrations.tasks.fire_triggers"
+RETIME = "orchestrations.tasks.retime_schedules"
 
 
 class Control:
@@ -29,12 +30,15 @@ class Control:
         self.later: list[int] = []  # runs to be advanced after a delay
         self.jobs: list[int] = []  # jobs that were queued, in order
         self.triggers: list[int] = []  # triggers to be looked at, in order
+        self.retimed: list[int] = []  # orchestrations whose schedules are to be retimed, in order
 
     def hear(self, sender: str, body: Any, headers: dict[str, Any], **_: Any) -> None:
         if sender == RUN_JOB:
             self.jobs.append(body[0][0])
         elif sender == FIRE:
             self.triggers += body[0][0]
+        elif sender == RETIME:
+            self.retimed.append(body[0][0])
         elif sender == ADVANCE:
             (self.later if headers.get("eta") else self.rung).append(body[0][0])
 

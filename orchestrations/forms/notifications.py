@@ -20,6 +20,7 @@ HELP = {
     E.ERROR: "When a run ends with an error.",
     E.WARNING: "When a run ends with a warning.",
     E.SUCCESS: "When a run succeeds.",
+    E.LATE: "When a run will not be ready by its time, as soon as that is seen.",
 }
 NUMBER = {
     E.PROCESSING: ("When a run is processing", "% longer than usual.", "Per cent"),

@@ -10,10 +10,11 @@ from operator import or_
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from orchestrations.enums import RunStatus
+from orchestrations.enums import RunStatus, StartedBy
 from orchestrations.models import Orchestration, Run
 
 USUAL_OF = 20
+READY_OF = 50
 # A run that somebody stopped says nothing of how long one takes.
 FINISHED = (RunStatus.SUCCESS, RunStatus.WARNING, RunStatus.ERROR)
 AT_ONCE = 200  # SQLite refuses expressions that are too deep
@@ -31,6 +32,26 @@ def usual_durations(orchestration_ids: Iterable[int]) -> dict[int, timedelta]:
             if run.started_at and run.ended_at:
                 lasted[run.orchestration_id].append(run.ended_at - run.started_at)
     return {pk: mean(found) for pk, found in lasted.items()}
+
+
+def times_to_ready(orchestration_id: int) -> list[timedelta]:
+    """Return what the last 50 runs that did their work took, newest first.
+
+    Those of a schedule count from when they were made: what they waited for is a part of it.
+    """
+    runs = Run.objects.filter(
+        orchestration=orchestration_id,
+        status__in=(RunStatus.SUCCESS, RunStatus.WARNING),
+        selected__isnull=True,
+        started_at__isnull=False,
+        ended_at__isnull=False,
+    ).order_by("-pk")
+    rows = runs.values_list("started_by", "created_at", "started_at", "ended_at")[:READY_OF]
+    return [
+        ended - (made if started_by == StartedBy.SCHEDULE else began)
+        for started_by, made, began, ended in rows
+        if began is not None and ended is not None
+    ]
 
 
 def mean(durations: list[timedelta]) -> timedelta:

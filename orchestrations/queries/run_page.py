@@ -201,6 +201,7 @@ def attempts_of(task: TaskRun) -> list[AttemptRow]:
 
 def _shown() -> QuerySet[Run]:
     return Run.objects.select_related(
+        "slot",
         *("orchestration", "created_by", "schedule", "slot", "retry_of", "terminated_by"),
         *("version", "trigger"),
     )

@@ -28,6 +28,7 @@ HAPPENED = {
     E.SUCCESS: "Success",
     E.PROCESSING: "Processing longer than usual",
     E.WAITING: "Waiting for long",
+    E.LATE: "Will be late",
 }
 TEST = "test"
 
@@ -71,13 +72,17 @@ class Mail:
 
 @dataclass(frozen=True)
 class Occasion:
-    """What happened to a run and when it was noticed; `usual` is known for Processing only."""
+    """What happened to a run and when it was noticed.
+
+    `usual` is known for Processing and Late only, `ready_at` for Late: when it will have ended.
+    """
 
     run: Run
     event: NotificationEvent
     now: datetime
     tasks: list[TaskRun]
     usual: timedelta | None = None
+    ready_at: datetime | None = None
 
 
 def payload_of(occasion: Occasion, *, threshold: int | None = None) -> Payload:
@@ -179,11 +184,31 @@ def _text(occasion: Occasion, threshold: int | None) -> str:
         return f"{name} ended with a warning after {took}.{reason}"
     if occasion.event == E.SUCCESS:
         return f"{name} succeeded after {took}."
+    return f"{name} {_so_far(occasion, took, threshold)}"
+
+
+def _so_far(occasion: Occasion, took: str, threshold: int | None) -> str:
+    """Say of an unfinished run what is not as it should be."""
     if occasion.event == E.PROCESSING:
         usual = humanize((occasion.usual or timedelta()).total_seconds())
-        return f"{name} has been processing for {took}; usually it takes {usual}."
-    waited = humanize((now - run.created_at).total_seconds())
-    return f"{name} has been waiting for {waited}, longer than {threshold} min.{reason}"
+        return f"has been processing for {took}; usually it takes {usual}."
+    if occasion.event == E.LATE:
+        return _late(occasion)
+    run = occasion.run
+    waited = humanize((occasion.now - run.created_at).total_seconds())
+    reason = f" {run.reason}" if run.reason else ""
+    return f"has been waiting for {waited}, longer than {threshold} min.{reason}"
+
+
+def _late(occasion: Occasion) -> str:
+    due_at, ready_at = occasion.run.scheduled_for, occasion.ready_at
+    if due_at is None or ready_at is None:
+        return "will not be ready in time."
+    late = humanize((ready_at - due_at).total_seconds())
+    return (
+        f"was to be ready by {due_at:%Y-%m-%d %H:%M} UTC and is expected at {ready_at:%H:%M} UTC, "
+        f"{late} late."
+    )
 
 
 def _orchestration(orchestration: Orchestration) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from orchestrations.enums import (
     QUEUED_RUN,
+    UNFINISHED_RUN,
     Channel,
     NotificationEvent,
     RunStatus,
@@ -30,7 +31,9 @@ from orchestrations.enums import (
 )
 from orchestrations.models import Delivery, Notification, Run, TaskRun
 from orchestrations.queries.durations import usual_durations
+from orchestrations.services.forecasts import expected_end
 from orchestrations.services.messages import Occasion, payload_of, subject_of
+from orchestrations.services.ready_by import expected_delay, ready_by
 from orchestrations.services.recipients import digest_of
 from orchestrations.tasks import deliver_messages
 from orchestrator_site.lib.bell import ring
@@ -75,7 +78,7 @@ def tell_of_end(run: Run) -> None:
 
 
 def watch_runs(now: datetime | None = None) -> int:
-    """Tell of runs that process longer than usual or wait for long; return how many messages.
+    """Tell of runs that take long, wait for long or will be late; return how many messages.
 
     Each run and recipient is told once of either, however often and by how many this is called.
     A constant number of queries.
@@ -155,10 +158,11 @@ def _watched(now: datetime) -> QuerySet[Run]:
     waiting = Exists(rows.filter(event=E.WAITING)) & Q(
         status__in=QUEUED_RUN, created_at__lt=now - timedelta(minutes=1)
     )
+    late = Exists(rows.filter(event=E.LATE)) & Q(slot__lead__gt=0, status__in=UNFINISHED_RUN)
     return (
-        Run.objects.filter(processing | waiting, terminate_at=None)
+        Run.objects.filter(processing | waiting | late, terminate_at=None)
         .exclude(started_by=StartedBy.NESTED)
-        .select_related("orchestration", "created_by")
+        .select_related("orchestration", "created_by", "slot")
         .order_by("pk")[:ONE_SWEEP]
     )
 
@@ -169,8 +173,8 @@ def _overdue(runs: Iterable[Run], now: datetime) -> list[tuple[Occasion, list[Re
     if not runs:
         return []
     rows = _watchers(runs)
-    usual = usual_durations(r.orchestration_id for r in runs if r.status == RunStatus.PROCESSING)
-    found = []
+    usual = usual_durations(run.orchestration_id for run in runs)
+    found = _late(runs, rows, usual, now)
     for run in runs:
         event = E.PROCESSING if run.status == RunStatus.PROCESSING else E.WAITING
         mean = usual.get(run.orchestration_id) if event == E.PROCESSING else None
@@ -187,11 +191,31 @@ def _overdue(runs: Iterable[Run], now: datetime) -> list[tuple[Occasion, list[Re
     return found
 
 
+def _late(
+    runs: Iterable[Run],
+    rows: Mapping[tuple[int, str], list[Notification]],
+    usual: Mapping[int, timedelta],
+    now: datetime,
+) -> list[tuple[Occasion, list[Receiver]]]:
+    """Return the runs that will not be ready by their time, and who is to be told."""
+    found = []
+    for run in runs:
+        watching = rows.get((run.orchestration_id, E.LATE), [])
+        mean = usual.get(run.orchestration_id)
+        if not watching or mean is None or ready_by(run) is None:
+            continue
+        ready_at = expected_end(run, mean, now)
+        if expected_delay(run, ready_at) is not None:
+            occasion = Occasion(run, E.LATE, now, [], usual=mean, ready_at=ready_at)
+            found.append((occasion, _receivers(run, watching)))
+    return found
+
+
 def _watchers(runs: Iterable[Run]) -> dict[tuple[int, str], list[Notification]]:
     rows: dict[tuple[int, str], list[Notification]] = defaultdict(list)
     for row in Notification.objects.filter(
         orchestration__in={run.orchestration_id for run in runs},
-        event__in=(E.PROCESSING, E.WAITING),
+        event__in=(E.PROCESSING, E.WAITING, E.LATE),
     ):
         rows[row.orchestration_id, row.event].append(row)
     return rows

@@ -23,6 +23,7 @@ from orchestrations.queries.change_words import schedule_sentence
 from orchestrations.scheduling.preview import Preview, PreviewMoment, check_timing, preview
 from orchestrations.scheduling.slots import TICKING, fire_due, latest, upcoming
 from orchestrations.services.projection import project, withdraw
+from orchestrations.services.ready_by import lead_for
 from orchestrations.services.versions import record_version, schedule_design
 from orchestrations.validators import variable_errors
 from orchestrator_site.lib import cron as crons
@@ -364,6 +365,7 @@ def _arm(schedule: Schedule, *, since: datetime, now: datetime) -> None:
         schedule.off_since = schedule.off_since and now
         return
     wanted = {Misfire.SKIP: 0, Misfire.LAST: 1, Misfire.ALL: schedule.misfire_limit}
+    schedule.lead = lead_for(schedule)
     horizon = now + schedule.ahead
     after = since + schedule.ahead
     if schedule.valid_from is not None:

@@ -12,10 +12,7 @@ from orchestrations.enums import TaskStatus
 from orchestrations.insights import gantt
 from orchestrations.insights.critical_path import TimedPhase, TimedTask, critical_path
 from orchestrations.insights.gantt import Axis, Bar, Part, Span, Tick, Try
-from orchestrations.insights.progress import Forecast, PhaseTime, forecast
 from orchestrations.models import Run
-from orchestrations.queries.durations import usual_durations
-from orchestrations.queries.run_history import usual_phases
 from orchestrations.queries.run_page import PhaseRow, RunDetail, TaskRow
 from orchestrator_site.lib.live import number
 
@@ -191,30 +188,4 @@ def _timed(phase: PhaseRow) -> TimedPhase:
             for row in phase.tasks
             if row.task.started_at
         ),
-    )
-
-
-def forecast_of(detail: RunDetail, now: datetime) -> Forecast | None:
-    """Return when an unfinished run will have ended; None without a history, or not begun."""
-    run = detail.run
-    if run.is_finished or run.started_at is None or run.terminate_at is not None:
-        return None
-    usual = usual_durations([run.orchestration_id]).get(run.orchestration_id)
-    if usual is None:
-        return None
-    times = usual_phases(run.orchestration_id) if detail.phases else {}
-    return forecast(
-        now=now,
-        started=run.started_at,
-        usual=usual.total_seconds(),
-        phases=[
-            PhaseTime(
-                phase.key,
-                phase.depends_on,
-                times.get(phase.key),
-                elapsed=(now - phase.started_at).total_seconds() if phase.started_at else 0.0,
-                is_ended=phase.is_ended,
-            )
-            for phase in detail.phases
-        ],
     )

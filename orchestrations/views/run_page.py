@@ -18,7 +18,9 @@ from orchestrations.queries import run_page as queries
 from orchestrations.queries.run_page import RunDetail, TaskRow
 from orchestrations.queries.runs import list_runs
 from orchestrations.queries.waiting import run_places
-from orchestrations.views.run_drawing import Asked, draw_gantt, forecast_of, shown_phases
+from orchestrations.services.forecasts import forecast_of
+from orchestrations.services.ready_by import expected_delay, ready_by
+from orchestrations.views.run_drawing import Asked, draw_gantt, shown_phases
 from orchestrations.views.run_log import log_context
 from orchestrator_site.lib import htmx
 from orchestrator_site.lib.access import VIEW, requires
@@ -62,6 +64,8 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "places": places,
         "place": place,
         "forecast": expected,
+        "ready_by": ready_by(found.run),
+        "late": expected and expected_delay(found.run, expected.ready_at),
         "failed": [row for phase in found.phases for row in phase.tasks if _failed(row)],
         "history": list_runs(found.run.orchestration, limit=HISTORY).runs,
         "mark": seen,

@@ -11,8 +11,9 @@ from components.models import Job
 from orchestrations.enums import RunStatus
 from orchestrations.models import Run, TaskRun
 from orchestrations.queries.run_page import RunDetail, run_detail
+from orchestrations.services.forecasts import forecast_of
 from orchestrations.views import run_drawing
-from orchestrations.views.run_drawing import Asked, draw_gantt, forecast_of, shown_phases
+from orchestrations.views.run_drawing import Asked, draw_gantt, shown_phases
 from tests.builders import make_configuration, make_orchestration, make_run
 from tests.control import Control
 
