@@ -241,7 +241,7 @@ class TimingForm(forms.Form):
         others = [(zone, zone) for zone in crons.zone_names() if zone not in {"UTC", *own}]
         return [("Near", near), ("All time zones", others)]
 
-    def _expression(self) -> crons.Cron | None:
+    def _expression(self) -> crons.Expression | None:
         """Return what was chosen; None where it is wrong, with the error at its field."""
         if any(field.name in self.errors for field in (self["preset"], *self.visible_parts())):
             return None
@@ -270,7 +270,7 @@ class TimingForm(forms.Form):
         field = FIELD_OF_ERROR.get(part, "period")
         return field if field in self._names() else "period"
 
-    def _look_ahead(self, cron: crons.Cron, zone: str) -> None:
+    def _look_ahead(self, cron: crons.Expression, zone: str) -> None:
         count = self.cleaned_data.get("count") or COUNTS[0]
         found = schedules.preview(cron.text, zone, n=count, viewer_zone=self.viewer_zone)
         if not found.occurrences:

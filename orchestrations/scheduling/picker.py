@@ -78,7 +78,9 @@ def from_cron(expression: str) -> Picked | None:
     steps that follow the clock through its changes where a list of times would not.
     Raises CronError.
     """
-    rule = cron.parse(expression)
+    rule = cron.parse_cron(expression)
+    if rule is None:
+        return None
     if any(isinstance(day, tuple) for day in rule.weekdays) or min(rule.days) < 1:
         return None
     values = (rule.minutes, rule.hours, rule.days, rule.months, rule.weekdays)

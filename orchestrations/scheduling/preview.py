@@ -59,11 +59,11 @@ def check_timing(cron: str, timezone: str) -> str:
     """Return the expression with single spaces; raises InvalidSchedule with the wrong fields."""
     wrong: dict[str, str] = {}
     try:
-        crons.parse(cron)
+        written = crons.parse(cron)
     except crons.CronError as error:
         wrong["cron"] = str(error)
     if not crons.is_zone(timezone):
         wrong["timezone"] = f"“{timezone[:60]}” is not a time zone; take one such as Europe/Prague."
     if wrong:
         raise InvalidSchedule(" ".join(wrong.values()), fields=wrong)
-    return " ".join(cron.split())
+    return written.text if isinstance(written, crons.Every) else " ".join(cron.split())

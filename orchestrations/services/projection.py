@@ -13,10 +13,12 @@ from celery.schedules import ParseException, crontab_parser
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from components.services import audit
+from orchestrations.enums import HeldPolicy
 from orchestrations.models import Schedule
 from orchestrations.scheduling.slots import PROJECTED
 from orchestrator_site.lib import cron as crons
 
+CRONTAB = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 SHORT_FIELD = 60  # characters; the shortest column holds 64
 
 
@@ -29,7 +31,7 @@ def project(schedule: Schedule, *, enabled: bool) -> None:
     task = PeriodicTask.objects.select_related("crontab").filter(name=name).first()
     if task is None:
         task = PeriodicTask(name=name, crontab=CrontabSchedule())
-    crontab = _crontab_fields(crons.parse(schedule.cron)) | {"timezone": schedule.timezone}
+    crontab = _crontab_of(schedule) | {"timezone": schedule.timezone}
     with audit.silence():  # the entry of the schedule tells of it
         _save(schedule, task, crontab, enabled=enabled)
 
@@ -64,6 +66,19 @@ def withdraw(schedule_id: int) -> None:
     if task is not None:
         with audit.silence():
             task.crontab.delete()  # it is its own, and takes it along
+
+
+def _crontab_of(schedule: Schedule) -> dict[str, str]:
+    """Return a crontab that fires at least whenever the schedule does.
+
+    Every minute where its moments are no longer those of an expression: counted from a moment,
+    moved by a calendar, or started ahead.
+    """
+    cron = crons.parse_cron(schedule.cron)
+    is_moved = schedule.calendar_id is not None and schedule.on_held == HeldPolicy.MOVE
+    if cron is None or is_moved or schedule.confidence is not None:
+        return dict.fromkeys(CRONTAB, "*")
+    return _crontab_fields(cron)
 
 
 def _crontab_fields(cron: crons.Cron) -> dict[str, str]:

@@ -95,12 +95,13 @@ class Cron:
         """Return the five fields as text: minute, hour, day, month, weekday."""
         return tuple(self.text.split(" "))
 
-    def fires_like(self, other: Cron) -> bool:
+    def fires_like(self, other: object) -> bool:
         """Tell whether both fire at the same moments in every zone, however they are written."""
-        return self._meaning == other._meaning
+        return isinstance(other, Cron) and self.meaning == other.meaning
 
     @property
-    def _meaning(self) -> tuple[object, ...]:
+    def meaning(self) -> tuple[object, ...]:
+        """Return what tells expressions apart that fire at different moments."""
         return (
             *(self.minutes, self.hours, self.days, self.months),
             *(self.weekdays, self.follows_clock, self.both_days),

@@ -8,6 +8,7 @@ from itertools import pairwise
 from cronsim import CronSim
 
 from orchestrator_site.lib.cron_expression import Cron
+from orchestrator_site.lib.every import Every
 from orchestrator_site.lib.sentences import joined
 
 MONTH_NAMES = (
@@ -24,13 +25,21 @@ MOST_TIMES = 6
 SHORTEST_RUN = 3
 
 
-def describe_cron(cron: Cron) -> str:
+def describe_cron(cron: Cron | Every) -> str:
     """Say when the expression fires, in the zone's wall-clock time, without naming the zone."""
+    if isinstance(cron, Every):
+        return _interval(cron)
     days = _days(cron)
     if len(cron.times) <= MOST_TIMES:
         return f"{_capital(days)} at {joined(_clock(time) for time in cron.times)}"
     rhythm = _rhythm(cron)
     return _capital(rhythm if days == "every day" else f"{rhythm}, {days}")
+
+
+def _interval(every: Every) -> str:
+    anchor = every.anchor
+    since = f"{anchor.day} {MONTH_NAMES[anchor.month - 1]} {anchor.year} {anchor:%H:%M}"
+    return f"Every {_times(every.count, every.unit[:-1])} from {since}"
 
 
 def _rhythm(cron: Cron) -> str:

@@ -8,7 +8,7 @@ from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator_site.lib import cron
+from orchestrator_site.lib import cron, cron_expression
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,14 @@ from orchestrator_site.lib import cron
     ],
 )
 def test_the_text_is_normalised(written: str, text: str) -> None:
-    parsed = cron.parse(written)
+    parsed = cron_expression.parse(written)
     assert parsed.text == text
     assert parsed.fields == tuple(text.split())
     assert cron.parse(text) == parsed
 
 
 def test_what_an_expression_means() -> None:
-    parsed = cron.parse("*/20 8-10 1,15,L 3 MON,7")
+    parsed = cron_expression.parse("*/20 8-10 1,15,L 3 MON,7")
     assert (parsed.minutes, parsed.hours) == ((0, 20, 40), (8, 9, 10))
     assert (set(parsed.days), set(parsed.months)) == ({1, 15, CronSim.LAST}, {3})
     assert set(parsed.weekdays) == {0, 1}
@@ -204,7 +204,7 @@ def test_a_date_that_comes_rarely_is_accepted(expression: str) -> None:
 @given(st.text(alphabet="0123456789*,-/#@ LWJANMONSU.?\t", max_size=60) | st.text(max_size=60))
 def test_nonsense_is_refused_or_understood_but_never_breaks(expression: str) -> None:
     try:
-        parsed = cron.parse(expression)
+        parsed = cron_expression.parse(expression)
     except cron.CronError as error:
         # A sentence of bounded length, however long the nonsense.
         assert len(str(error)) < 200  # noqa: PT017
