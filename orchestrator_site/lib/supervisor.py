@@ -109,8 +109,7 @@ class Supervisor:
         child.pid, child.output, child.started = pid, reading, time.monotonic()
         self.selector.register(reading, selectors.EVENT_READ, child)
         if self.pid_folder:
-            self.pid_folder.mkdir(parents=True, exist_ok=True)
-            (self.pid_folder / f"{child.name}.pid").write_text(str(pid))
+            _tell(self.pid_folder / f"{child.name}.pid", pid)
 
     def _become(self, child: Child, writing: int) -> None:
         """Turn this fork into the child; it never returns."""
@@ -198,3 +197,11 @@ class Supervisor:
 
     def _readable(self, child: Child) -> bool:
         return any(key.fd == child.output for key, _ in self.selector.select(0))
+
+
+def _tell(file: Path, pid: int) -> None:
+    """Write a process number so that nobody ever reads half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(".new")
+    new.write_text(str(pid))
+    new.replace(file)
