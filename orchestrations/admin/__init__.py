@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrations.admin import (
     access,
     notification,
+    operation,
     orchestration,
     retention,
     run,
@@ -12,4 +13,13 @@ from orchestrations.admin import (
     trigger,
 )
 
-__all__ = ["access", "notification", "orchestration", "retention", "run", "schedule", "trigger"]
+__all__ = [
+    "access",
+    "notification",
+    "operation",
+    "orchestration",
+    "retention",
+    "run",
+    "schedule",
+    "trigger",
+]

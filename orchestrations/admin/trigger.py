@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from orchestrations.exceptions import OrchestrationsError
-from orchestrations.models import Trigger, TriggerTable
+from orchestrations.models import Trigger, TriggerEvent, TriggerFile, TriggerTable
 from orchestrations.services import triggers as services
 from orchestrator_site.lib.access import person
 from orchestrator_site.lib.panel import Operated, ReadOnly
@@ -17,9 +17,11 @@ from orchestrator_site.lib.panel import Operated, ReadOnly
 if TYPE_CHECKING:  # generic for the type checker, plain classes for Python
     TriggerBase = admin.ModelAdmin[Trigger]
     TableBase = admin.ModelAdmin[TriggerTable]
+    EventBase = admin.ModelAdmin[TriggerEvent]
+    FileBase = admin.ModelAdmin[TriggerFile]
     TableInlineBase = admin.TabularInline[TriggerTable, Trigger]
 else:
-    TriggerBase = TableBase = admin.ModelAdmin
+    TriggerBase = TableBase = EventBase = FileBase = admin.ModelAdmin
     TableInlineBase = admin.TabularInline
 
 
@@ -35,10 +37,19 @@ class TableInline(ReadOnly, TableInlineBase):
 class TriggerAdmin(Operated, ReadOnly, TriggerBase):
     """What starts runs when tables were updated; removed ones stay in the list as history."""
 
-    list_display = ("__str__", "orchestration", "is_enabled", "cooldown", "last_run_at", "removed")
-    list_filter = ("is_enabled", ("deleted_at", admin.EmptyFieldListFilter), "last_run_at")
+    list_display = (
+        "__str__",
+        "orchestration",
+        "kind",
+        "is_enabled",
+        "cooldown",
+        "last_run_at",
+        "removed",
+    )
+    list_filter = ("is_enabled", "kind", ("deleted_at", admin.EmptyFieldListFilter), "last_run_at")
     list_select_related = ("orchestration",)
     search_fields = ("name", "orchestration__name", "tables__table_key")
+    exclude = ("hook_secret", "access")  # cipher text says nothing to anybody
     inlines = (TableInline,)
     actions = ("run_now", "enable", "disable")
 
@@ -85,3 +96,23 @@ class TriggerTableAdmin(ReadOnly, TableBase):
     list_filter = (("updated_at", admin.EmptyFieldListFilter),)
     list_select_related = ("trigger",)
     search_fields = ("table_key", "trigger__name", "trigger__orchestration__name")
+
+
+@admin.register(TriggerEvent)
+class TriggerEventAdmin(ReadOnly, EventBase):
+    """What came of what triggers wait for, and which run used it."""
+
+    list_display = ("key", "trigger", "at", "run", "used_at")
+    list_filter = (("used_at", admin.EmptyFieldListFilter), "trigger__kind", "at")
+    list_select_related = ("trigger", "run")
+    search_fields = ("key", "trigger__name", "trigger__orchestration__name")
+
+
+@admin.register(TriggerFile)
+class TriggerFileAdmin(ReadOnly, FileBase):
+    """Which files triggers have seen."""
+
+    list_display = ("name", "trigger", "has_arrived", "seen_at", "stamp")
+    list_filter = ("has_arrived", "seen_at")
+    list_select_related = ("trigger",)
+    search_fields = ("name", "trigger__name", "trigger__orchestration__name")

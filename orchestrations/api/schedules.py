@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -205,17 +205,25 @@ class PreviewIn(Schema):
     )
     cron: str
     timezone: str = "UTC"
+    gap: GapPolicy = GapPolicy.USUAL
+    repeat: RepeatPolicy = RepeatPolicy.USUAL
+    calendar: CalendarId | None = None
+    on_held: HeldPolicy = HeldPolicy.SKIP
     n: Annotated[int, Field(ge=1, le=100)] = 5
     after: AwareDatetime | None = None
 
 
 class Occurrence(Schema):
-    """One moment, in UTC and in the schedule's zone, and what a clock change does to it."""
+    """One moment, in UTC and in the schedule's zone, and what the clock or a calendar does to it.
+
+    What is held starts nothing; `note` says why.
+    """
 
     at: datetime
     local: datetime
-    kind: Literal["normal", "gap", "fold", "moved"]
+    kind: SlotKind
     note: str | None
+    is_held: bool
 
 
 class PreviewOut(Schema):
@@ -231,6 +239,7 @@ class PreviewOut(Schema):
                         "local": "2027-03-28T03:00:00+02:00",
                         "kind": "gap",
                         "note": "02:30 does not exist on 28 March 2027, runs at 03:00",
+                        "is_held": False,
                     }
                 ],
             }
@@ -298,7 +307,12 @@ def list_slots(request: HttpRequest, pk: int, query: Query[SlotQuery]) -> dict[s
 @router.post("/schedules/preview", response={200: PreviewOut, **ERRORS}, auth=needs(VIEW))
 def preview_schedule(request: HttpRequest, body: PreviewIn) -> Preview:
     """Say when an expression would fire, by the function that the scheduler itself uses."""
-    return preview(body.cron, body.timezone, n=body.n, after=body.after)
+    content: dict[str, Any] = {"calendar": body.calendar}
+    _name_calendar(content)
+    rules = Schedule(
+        gap=body.gap, repeat=body.repeat, on_held=body.on_held, calendar=content["calendar"]
+    ).rules
+    return preview(body.cron, body.timezone, n=body.n, after=body.after, rules=rules)
 
 
 def _name_calendar(content: dict[str, Any]) -> None:
