@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
+from django.utils import timezone as clock
 
 from orchestrations.models import Schedule
 from orchestrations.scheduling import picker, presets
 from orchestrator_site.lib import cron as crons
+from orchestrator_site.lib.interval_advice import IntervalAdvice, interval_advice
 
-PICKER, CRON = "picker", "cron"
+PICKER, CRON, EVERY = "picker", "cron", "every"
 COUNT = "count-"  # of the buttons that show more moments: and how many
+TAKE = "take:"  # of the buttons that put a schedule in: and its expression
 NOT_SHOWABLE = (
-    "The period and times cannot show this schedule, so it stays a cron expression. "
+    "The period and times cannot show this schedule, so it stays {name}. "
     "It runs as written all the same."
 )
+NAMES = {CRON: "a cron expression", EVERY: "an interval"}
+INTERVAL = ("every_count", "every_unit", "every_from")
+WALL = "%Y-%m-%dT%H:%M"  # as the browser's field for a date and time has it
 
 
 @dataclass(frozen=True)
@@ -39,19 +46,32 @@ def fresh(timezone: str = "UTC") -> QueryDict:
 def of_schedule(schedule: Schedule) -> QueryDict:
     """Return the values that show a schedule as it is stored."""
     try:
-        preset, picked = presets.preset_of(schedule.cron), picker.from_cron(schedule.cron)
+        preset = presets.preset_of(schedule.cron)
     except crons.CronError:
-        preset, picked = presets.preset_of("* * * * *"), None
-    shown = CRON if picked is None else PICKER
-    values = {
-        "name": [schedule.name],
-        "timezone": [schedule.timezone],
-        "preset": [preset.key],
-        "shown": [shown if preset.expression is None else ""],
-        "mode": [shown],
-        "cron": [schedule.cron] if picked is None else [],
-    }
-    return _values(values | _picked_values(picked or picker.DEFAULT))
+        preset = presets.preset_of("* * * * *")
+    values = expression_values(schedule.cron)
+    return _values(
+        values
+        | {
+            "name": [schedule.name],
+            "timezone": [schedule.timezone],
+            "preset": [preset.key],
+            "shown": values["mode"] if preset.expression is None else [""],
+        }
+    )
+
+
+def expression_values(text: str) -> dict[str, list[str]]:
+    """Return the values of the custom schedule that show an expression best."""
+    try:
+        walls, picked = crons.parse(text), picker.from_cron(text)
+    except crons.CronError:
+        return {"mode": [CRON], "cron": [text]} | _picked_values(picker.DEFAULT)
+    if isinstance(walls, crons.Every):
+        return {"mode": [EVERY]} | _interval_values(walls) | _picked_values(picker.DEFAULT)
+    if picked is None:
+        return {"mode": [CRON], "cron": [text]} | _picked_values(picker.DEFAULT)
+    return {"mode": [PICKER], "cron": []} | _picked_values(picked)
 
 
 def settle(posted: QueryDict) -> Settled:
@@ -61,14 +81,17 @@ def settle(posted: QueryDict) -> Settled:
     picker and expression takes the schedule along. `shown` tells which of the two was visible.
     """
     data = posted.copy()
-    shown = data.get("shown")
+    shown = str(data["shown"]) if "shown" in data else None
     defaults = {"timezone": "UTC", "period": "day", "count": "5"}
     defaults["mode"] = CRON if data.get("cron") else PICKER
     for name, value in defaults.items():
         if not data.get(name):
             data[name] = value
-    if str(data.get("action", "")).startswith(COUNT):
-        data["count"] = str(data["action"]).removeprefix(COUNT)
+    action = str(data.get("action", ""))
+    if action.startswith(COUNT):
+        data["count"] = action.removeprefix(COUNT)
+    if action.startswith(TAKE):
+        shown = _take(data, action.removeprefix(TAKE))
     note = ""
     if data.get("preset") == presets.CUSTOM:
         note = _switch(data, shown)
@@ -80,26 +103,71 @@ def settle(posted: QueryDict) -> Settled:
     return Settled(data, note, not_seen)
 
 
+def _take(data: QueryDict, expression: str) -> str:
+    """Put an expression in as a custom schedule; return the mode that shows it."""
+    values = expression_values(expression)
+    for name, found in values.items():
+        data.setlist(name, found)
+    data["preset"] = presets.CUSTOM
+    return values["mode"][0]
+
+
 def _switch(data: QueryDict, shown: str | None) -> str:
     """Carry the schedule over to the mode that is asked for; return why that cannot be."""
-    if shown == PICKER and data["mode"] == CRON:
-        text = _written(data)
-        if text is None:  # the errors are shown where they are
-            data["mode"] = PICKER
-        else:
-            data["cron"] = text
-    elif shown == CRON and data["mode"] == PICKER and str(data.get("cron", "")).strip():
-        try:
-            picked = picker.from_cron(str(data["cron"]))
-        except crons.CronError:
-            data["mode"] = CRON  # with the error at the field
-            return ""
-        if picked is None:
-            data["mode"] = CRON
-            return NOT_SHOWABLE
-        for name, values in _picked_values(picked).items():
-            data.setlist(name, values)
+    wanted = str(data["mode"])
+    if shown not in {PICKER, CRON, EVERY} or wanted == shown:
+        return ""
+    text = _said(data, shown)
+    if text is None:  # the errors are shown where they are
+        data["mode"] = shown
+        return ""
+    if not text:
+        return ""
+    values = _shown_as(text, wanted, str(data["timezone"]))
+    if values is None:
+        data["mode"] = shown
+        return NOT_SHOWABLE.format(name=NAMES[shown])
+    for name, found in values.items():
+        data.setlist(name, found)
     return ""
+
+
+def _said(data: QueryDict, mode: str) -> str | None:
+    """Return the expression of what a mode says; None where it is wrong, empty where nothing is."""
+    if mode == PICKER:
+        return _written(data)
+    try:
+        if mode == EVERY:
+            return crons.parse(interval_text(*(str(data.get(n, "")) for n in INTERVAL))).text
+        text = str(data.get("cron", "")).strip()
+        return crons.parse(text).text if text else ""
+    except crons.CronError:
+        return None
+
+
+def _shown_as(text: str, mode: str, zone: str) -> dict[str, list[str]] | None:
+    """Return the values that show an expression in a mode; None where it cannot."""
+    if mode == CRON:
+        return {"cron": [text]}
+    if mode == EVERY:
+        return _interval_values(_interval_like(text, zone))
+    picked = picker.from_cron(text)
+    return None if picked is None else _picked_values(picked)
+
+
+def _interval_like(text: str, zone: str) -> crons.Every:
+    """Return the interval that an expression looks like, or one to begin with: every hour."""
+    walls = crons.parse(text)
+    if isinstance(walls, crons.Every):
+        return walls
+    local = clock.now().astimezone(ZoneInfo(zone if crons.is_zone(zone) else "UTC"))
+    advice = interval_advice(walls) or IntervalAdvice("", 1, "hours")
+    return advice.every(local.replace(tzinfo=None))
+
+
+def interval_text(count: str, unit: str, begins: str) -> str:
+    """Return the expression of an interval as its fields say it."""
+    return f"@every {count.strip()} {unit} from {begins.strip()[:16]}"
 
 
 def _written(data: QueryDict) -> str | None:
@@ -132,6 +200,11 @@ def _fields_of(text: object) -> tuple[picker.Field, ...]:
 def _picked_values(picked: picker.Picked) -> dict[str, list[str]]:
     values = {str(name): [str(v) for v in getattr(picked, name)] for name in picker.PLACEHOLDERS}
     return {"period": [str(picked.period)]} | values
+
+
+def _interval_values(every: crons.Every) -> dict[str, list[str]]:
+    anchor = every.anchor.strftime(WALL)
+    return dict(zip(INTERVAL, ([str(every.count)], [every.unit], [anchor]), strict=True))
 
 
 def _values(lists: dict[str, list[str]]) -> QueryDict:

@@ -32,6 +32,14 @@ PRESETS = (
     Preset("twice-a-day", "Twice a day (5 am, 5 pm)", "0 5,17 * * *"),
     Preset("daily", "Once a day (12 pm)", "0 12 * * *"),
 )
+QUICK = (
+    ("Every 15 minutes", "*/15 * * * *"),
+    ("Every hour", "0 * * * *"),
+    ("Once a day", "0 0 * * *"),
+    ("Once a week", "0 0 * * 1"),
+    ("End of month", "0 0 L * *"),
+)
+"""(label, expression) of the schedules that the schedule dialog offers first."""
 _BY_KEY = {preset.key: preset for preset in PRESETS}
 
 

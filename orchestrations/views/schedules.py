@@ -17,8 +17,7 @@ from django.views.decorators.http import (
 from django_htmx.http import trigger_client_event
 
 from orchestrations.exceptions import NotAllowed
-from orchestrations.forms import timing
-from orchestrations.forms.schedules import ScheduleForm
+from orchestrations.forms.schedules import ScheduleForm, fresh_schedule, schedule_values
 from orchestrations.models import Orchestration, Schedule
 from orchestrations.queries.schedules import slots_of, words
 from orchestrations.queries.slots import schedule_lines
@@ -51,7 +50,7 @@ def schedule_list(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def schedule_new(request: HttpRequest, pk: int) -> HttpResponse:
     orchestration = get_object_or_404(Orchestration, pk=pk, deleted_at=None)
-    posted = request.POST if request.method == "POST" else timing.fresh()
+    posted = request.POST if request.method == "POST" else fresh_schedule()
     form = ScheduleForm(posted, orchestration=orchestration, **options(request))
     return _dialog(request, form, url=reverse("schedule-new", args=[pk]))
 
@@ -60,7 +59,7 @@ def schedule_new(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def schedule_edit(request: HttpRequest, pk: int) -> HttpResponse:
     schedule = _live_schedule(pk)
-    posted = request.POST if request.method == "POST" else timing.of_schedule(schedule)
+    posted = request.POST if request.method == "POST" else schedule_values(schedule)
     form = ScheduleForm(
         posted, orchestration=schedule.orchestration, schedule=schedule, **options(request)
     )

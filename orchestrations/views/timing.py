@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
-from orchestrations.forms.schedules import TimingForm
+from orchestrations.forms.timing_form import TimingForm
 from orchestrator_site.lib.htmx import render_page_or_fragment, wants_fragment
 from orchestrator_site.lib.timezone import viewer_zone
 

@@ -128,9 +128,9 @@ def test_it_offers_the_viewers_zone_before_all_others(
         r'<option value="([^"]*)"[^>]*>([^<]*)', body[body.index('name="timezone"') :]
     )
     assert zones[:3] == [
-        ("UTC", "UTC"),
-        ("Europe/Prague", "My time zone (Europe/Prague)"),
-        ("Africa/Abidjan", "Africa/Abidjan"),
+        ("UTC", "UTC · 18:22"),
+        ("Europe/Prague", "My time zone (Europe/Prague) · 19:22"),
+        ("Africa/Abidjan", "Africa/Abidjan · 18:22"),
     ]
     assert [zone for zone, _ in zones].count("Europe/Prague") == 1
 
@@ -247,7 +247,7 @@ NONSENSE: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ),
     ("zone path", {"timezone": "../../etc/passwd"}, {"timezone": "This is not a time zone"}),
     ("zone null", {"timezone": "UTC\0"}, {"timezone": "This is not a time zone"}),
-    ("mode", CUSTOM | {"mode": "magic"}, {"mode": "Take one of the two."}),
+    ("mode", CUSTOM | {"mode": "magic"}, {"mode": "Take one of the three."}),
     ("period", CUSTOM | {"period": "eon"}, {"period": "Take one of the listed periods."}),
     ("minute", CUSTOM | {"minutes": ["60"]}, {"minutes": "Take values from the list only."}),
     ("hour", CUSTOM | {"hours": ["-1"]}, {"hours": "Take values from the list only."}),

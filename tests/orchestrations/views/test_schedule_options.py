@@ -1,0 +1,275 @@
+"""The schedule dialog besides its times: quick choices, intervals, policies, clock changes."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from django.urls import reverse
+
+from orchestrations.models import Calendar, Orchestration, Schedule
+from orchestrations.services.schedules import create_schedule
+from orchestrator_site.lib import cron as crons
+from tests.builders import make_empty_orchestration, make_user
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 22, 18, 22, tzinfo=UTC)
+CUSTOM = {"preset": "custom", "timezone": "Europe/Prague", "shown": "cron", "mode": "cron"}
+
+
+@pytest.fixture(autouse=True)
+def _at_a_fixed_time() -> Any:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def page(client: Client) -> Client:
+    client.force_login(make_user(role="Editor"))
+    return client
+
+
+@pytest.fixture
+def orchestration() -> Orchestration:
+    return make_empty_orchestration(name="Nightly")
+
+
+def show(page: Client, orchestration: Orchestration, **values: Any) -> str:
+    url = reverse("schedule-new", args=[orchestration.pk])
+    return page.post(url, {"action": "show", **values}).content.decode()
+
+
+def text_of(body: str) -> str:
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)))
+
+
+def values_of(body: str) -> dict[str, list[str]]:
+    """What the form would post, as a browser reads it."""
+    form = body[body.index('id="schedule-form"') :]
+    found: dict[str, list[str]] = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        attrs = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        if "name" not in attrs or (attrs.get("type") == "radio" and " checked" not in tag):
+            continue
+        found.setdefault(attrs["name"], []).append(html.unescape(attrs.get("value", "")))
+    for name, options in re.findall(r'<select name="([^"]+)"(.*?)</select>', form, re.DOTALL):
+        found[name] = re.findall(r'<option value="([^"]*)"[^>]* selected', options)
+    for name, text in re.findall(
+        r'<textarea name="([^"]+)"[^>]*>\n?(.*?)</textarea>', form, re.DOTALL
+    ):
+        found[name] = [html.unescape(text)]
+    found.pop("csrfmiddlewaretoken", None)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("Every 15 minutes", "Every 15 minutes, UTC"),
+        ("Every hour", "Every hour on the hour, UTC"),
+        ("Once a day", "Every day at 00:00, UTC"),
+        ("Once a week", "Every Monday at 00:00, UTC"),
+        ("End of month", "On the last day of every month at 00:00, UTC"),
+    ],
+)
+def test_a_quick_choice_puts_a_schedule_in(
+    page: Client, orchestration: Orchestration, label: str, words: str
+) -> None:
+    body = page.get(reverse("schedule-new", args=[orchestration.pk])).content.decode()
+    found = re.search(rf'name="action" value="([^"]+)"[^>]*>{label}</button>', body)
+    assert found is not None
+    shown = show(page, orchestration, **values_of(body) | {"action": html.unescape(found[1])})
+    assert f'<p class="schedule-words">{words}</p>' in shown
+    sent = page.post(reverse("schedule-new", args=[orchestration.pk]), values_of(shown))
+    assert sent.status_code == 302
+    wanted = crons.parse(html.unescape(found[1]).removeprefix("take:"))
+    assert wanted.fires_like(crons.parse(Schedule.objects.get().cron))
+
+
+def test_an_interval_is_chosen_by_its_fields(page: Client, orchestration: Orchestration) -> None:
+    interval = {
+        "preset": "custom",
+        "timezone": "Europe/Prague",
+        "shown": "every",
+        "mode": "every",
+        "every_count": "7",
+        "every_unit": "minutes",
+        "every_from": "2026-11-22T19:30",
+    }
+    body = show(page, orchestration, **interval)
+    assert "Every 7 minutes from 22 November 2026 19:30, Europe/Prague" in body
+    sent = page.post(reverse("schedule-new", args=[orchestration.pk]), interval)
+    assert sent.status_code == 302
+    assert Schedule.objects.get().cron == "@every 7 minutes from 2026-11-22 19:30"
+    again = page.get(reverse("schedule-edit", args=[Schedule.objects.get().pk])).content.decode()
+    kept = values_of(again)
+    assert (kept["mode"], kept["every_count"], kept["every_unit"]) == (
+        ["every"],
+        ["7"],
+        ["minutes"],
+    )
+    assert kept["every_from"] == ["2026-11-22T19:30"]
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        ("0", "Every 0 minutes is not possible, use more than 0 and up to 366 days."),
+        ("x", "“@every x minutes from 2…” cannot be read"),
+    ],
+)
+def test_a_wrong_interval_keeps_what_was_typed(
+    page: Client, orchestration: Orchestration, count: str, message: str
+) -> None:
+    values = {
+        "preset": "custom",
+        "shown": "every",
+        "mode": "every",
+        "every_count": count,
+        "every_unit": "minutes",
+        "every_from": "2026-11-22T19:30",
+        "timezone": "UTC",
+    }
+    sent = page.post(reverse("schedule-new", args=[orchestration.pk]), values)
+    assert sent.status_code == 422
+    assert message in html.unescape(sent.content.decode())
+    assert values_of(sent.content.decode())["every_count"] == [count]
+
+
+def test_a_step_that_is_no_interval_offers_one(page: Client, orchestration: Orchestration) -> None:
+    body = show(page, orchestration, **CUSTOM, cron="*/7 * * * *")
+    assert "after minute 56 it waits 4 min, not 7." in text_of(body)
+    taken = re.search(r'name="action" value="(take:[^"]+)"[^>]*>Run every 7 minutes instead', body)
+    assert taken is not None
+    assert taken[1] == "take:@every 7 minutes from 2026-11-22 19:25"
+    after = show(page, orchestration, **values_of(body) | {"action": taken[1]})
+    assert values_of(after)["mode"] == ["every"]
+    assert "Every 7 minutes from 22 November 2026 19:25" in after
+
+
+def test_a_mode_carries_the_schedule_along(page: Client, orchestration: Orchestration) -> None:
+    body = show(page, orchestration, **CUSTOM, cron="*/7 * * * *")
+    as_interval = show(page, orchestration, **values_of(body) | {"mode": "every"})
+    assert values_of(as_interval)["every_count"] == ["7"]
+    as_cron = show(page, orchestration, **values_of(as_interval) | {"mode": "cron"})
+    assert values_of(as_cron)["cron"] == ["@every 7 minutes from 2026-11-22 19:25"]
+    as_picker = show(page, orchestration, **values_of(as_cron) | {"mode": "picker"})
+    assert values_of(as_picker)["mode"] == ["cron"]
+    assert "cannot show this schedule, so it stays a cron expression" in as_picker
+
+
+def test_the_next_clock_changes_are_told(page: Client, orchestration: Orchestration) -> None:
+    body = text_of(show(page, orchestration, **CUSTOM, cron="30 2 * * *"))
+    assert "28 March 2027: the clock goes forward from 02:00 to 03:00" in body
+    assert "02:30 does not exist on 28 March 2027, runs at 03:00." in body
+    skipped = show(page, orchestration, **CUSTOM, cron="30 2 * * *", gap="skip")
+    assert "02:30 does not exist on 28 March 2027 and is skipped." in text_of(skipped)
+    assert "Next clock changes" not in show(
+        page, orchestration, **CUSTOM | {"timezone": "UTC"}, cron="30 2 * * *"
+    )
+
+
+def test_held_moments_are_shown_with_the_reason(page: Client, orchestration: Orchestration) -> None:
+    calendar = Calendar.objects.create(name="Weekends", weekdays=[5, 6])
+    body = show(
+        page, orchestration, **CUSTOM, cron="0 6 * * *", calendar=calendar.pk, action="count-20"
+    )
+    assert body.count('class="moment is-normal is-held"') == 5
+    assert text_of(body).count("Held by calendar Weekends: Saturday") == 3
+
+
+OPTIONS = {
+    "overlap": "skip",
+    "misfire": "all",
+    "misfire_limit": "3",
+    "misfire_window": "90",
+    "gap": "skip",
+    "repeat": "both",
+    "on_held": "move",
+    "ready": "ready",
+    "confidence": "95",
+    "valid_from": "2026-12-01T00:00",
+    "valid_to": "2027-12-01T00:00",
+    "paused_until": "2026-12-24T06:00",
+    "variables": "region = EU\nday=today",
+}
+
+
+def test_all_options_arrive_and_come_back(page: Client, orchestration: Orchestration) -> None:
+    calendar = Calendar.objects.create(name="Weekends", weekdays=[5, 6])
+    sent = page.post(
+        reverse("schedule-new", args=[orchestration.pk]),
+        {**CUSTOM, "cron": "0 7 * * *", **OPTIONS, "calendar": calendar.pk},
+    )
+    assert sent.status_code == 302
+    found = Schedule.objects.get()
+    assert (found.overlap, found.misfire, found.misfire_limit, found.misfire_window) == (
+        *("skip", "all", 3, 90),
+    )
+    assert (found.gap, found.repeat, found.calendar, found.on_held, found.confidence) == (
+        *("skip", "both", calendar, "move", 95),
+    )
+    assert found.valid_from == datetime(2026, 11, 30, 23, tzinfo=UTC)
+    assert found.paused_until == datetime(2026, 12, 24, 5, tzinfo=UTC)
+    assert found.variables == {"region": "EU", "day": "today"}
+    body = page.get(reverse("schedule-edit", args=[found.pk])).content.decode()
+    assert '<details id="schedule-options" class="schedule-options" open>' in body
+    shown = values_of(body)
+    assert {name: shown[name] for name in OPTIONS if name != "variables"} == {
+        name: [value] for name, value in OPTIONS.items() if name != "variables"
+    }
+    version = orchestration.versions.latest("number").number
+    assert page.post(reverse("schedule-edit", args=[found.pk]), shown).status_code == 302
+    assert orchestration.versions.latest("number").number == version
+
+
+def test_seconds_that_nobody_typed_are_kept(page: Client, orchestration: Orchestration) -> None:
+    moment = datetime(2027, 1, 1, 12, 0, 30, 5, tzinfo=UTC)
+    schedule = create_schedule(
+        orchestration, cron="0 7 * * *", timezone="UTC", user=None, valid_to=moment
+    )
+    body = page.get(reverse("schedule-edit", args=[schedule.pk])).content.decode()
+    page.post(reverse("schedule-edit", args=[schedule.pk]), values_of(body))
+    schedule.refresh_from_db()
+    assert schedule.valid_to == moment
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"misfire_limit": "0"}, "This takes a whole number from 1 to 100."),
+        ({"misfire_window": "x"}, "This takes a whole number from 1 to 527040."),
+        ({"ready": "ready", "confidence": ""}, "Say how sure it must be, such as 90."),
+        ({"ready": "ready", "confidence": "100"}, "This takes a whole number from 50 to 99."),
+        ({"overlap": "x"}, "Take one of the list."),
+        ({"calendar": "999"}, "This calendar was removed meanwhile."),
+        ({"valid_from": "soon"}, "“soon” is no date and time, write it as 2026-12-24 06:00."),
+        (
+            {"valid_from": "2027-01-02T00:00", "valid_to": "2027-01-01T00:00"},
+            "The end must come after the beginning.",
+        ),
+        ({"variables": "region"}, "“region” is no variable: name = value."),
+    ],
+)
+def test_a_wrong_option_is_told_at_its_field(
+    page: Client, orchestration: Orchestration, wrong: dict[str, str], message: str
+) -> None:
+    values = {**CUSTOM, "cron": "0 7 * * *", **wrong}
+    sent = page.post(reverse("schedule-new", args=[orchestration.pk]), values)
+    assert sent.status_code == 422
+    body = html.unescape(sent.content.decode())
+    assert message in body
+    assert 'class="schedule-options" open>' in body
+    assert not Schedule.objects.exists()
+
+
+def test_what_must_be_ready_shows_when_it_starts(
+    page: Client, orchestration: Orchestration
+) -> None:
+    body = show(page, orchestration, **CUSTOM, cron="0 7 * * *", ready="ready", confidence="90")
+    assert "starts 1 hr before" in text_of(body)
