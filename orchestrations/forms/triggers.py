@@ -16,6 +16,7 @@ from django.urls import reverse_lazy
 
 from components.queries.table_choices import tables_like
 from components.validators import TABLE_KEY, TABLE_KEY_HELP
+from orchestrations.enums import TriggerNeeds
 from orchestrations.exceptions import InvalidOrchestration, NotAllowed, OrchestrationsError
 from orchestrations.models import Orchestration, Trigger
 from orchestrations.queries.triggers import WatchedTable, chosen_tables, own_tables
@@ -23,6 +24,24 @@ from orchestrations.services import triggers
 
 LONGEST_NAME = triggers.LONGEST_NAME
 ADD, REMOVE = "add", "remove:"
+
+
+def _minutes(name: str, label: str, most: int = triggers.LONGEST_COOLDOWN) -> forms.IntegerField:
+    wrong = f"This takes a whole number from 1 to {most}."
+    return forms.IntegerField(
+        label=label,
+        required=False,
+        min_value=1,
+        max_value=most,
+        widget=forms.NumberInput(
+            attrs={
+                "class": "form-control",
+                "inputmode": "numeric",
+                "aria-describedby": f"{name}-help feedback-{name}",
+            }
+        ),
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), wrong),
+    )
 
 
 class TriggerForm(forms.Form):
@@ -74,6 +93,18 @@ class TriggerForm(forms.Form):
             "max_value": "Use %(limit_value)s minutes or fewer.",
         },
     )
+    needs = forms.ChoiceField(
+        label="Needs",
+        choices=TriggerNeeds.choices,
+        required=False,
+        widget=forms.Select(
+            attrs={"class": "form-select", "aria-describedby": "needs-help feedback-needs"}
+        ),
+        error_messages={"invalid_choice": "Take one of the list."},
+    )
+    quorum = _minutes("quorum", "How many", triggers.MOST_TABLES)
+    fresh_for = _minutes("fresh_for", "Updates count for")
+    fallback_after = _minutes("fallback_after", "Run with what is there after")
     enabled = forms.BooleanField(
         required=False, label="Enabled", widget=forms.CheckboxInput(attrs={"role": "switch"})
     )
@@ -100,6 +131,15 @@ class TriggerForm(forms.Form):
     def only_shows(self) -> bool:
         """The form is asked for again, not to be saved."""
         return bool(self.action)
+
+    @property
+    def is_opened(self) -> bool:
+        """What it needs is not as usual, or wrong."""
+        usual = {"needs": ("", TriggerNeeds.ALL), "quorum": ("", "1")}
+        return any(
+            self.data.get(name, "") not in usual.get(name, ("",)) or name in self.errors
+            for name in triggers.NEEDS
+        )
 
     def rows(self) -> list[WatchedTable]:
         """Return the chosen tables with their last imports."""
@@ -135,6 +175,10 @@ class TriggerForm(forms.Form):
             "tables": self.tables,
             "cooldown": self.cleaned_data["cooldown"],
             "enabled": self.cleaned_data["enabled"],
+            "needs": self.cleaned_data["needs"] or TriggerNeeds.ALL,
+            "quorum": self.cleaned_data["quorum"] or 1,
+            "fresh_for": self.cleaned_data["fresh_for"],
+            "fallback_after": self.cleaned_data["fallback_after"],
         }
         try:
             if self.trigger is not None:
@@ -163,6 +207,9 @@ def _stored(trigger: Trigger | None) -> QueryDict:
     data = QueryDict(mutable=True)
     data["cooldown"] = str(trigger.cooldown if trigger else 5)
     data["name"] = trigger.name if trigger else ""
+    for name in triggers.NEEDS:
+        value = getattr(trigger, name) if trigger else None
+        data[name] = "" if value is None else str(value)
     if trigger is None or trigger.is_enabled:
         data["enabled"] = "on"
     keys = trigger.tables.values_list("table_key", flat=True) if trigger else ()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from django.db.models import Exists, Min, OuterRef, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from components.models import Configuration, Table
-from orchestrations.enums import QUEUED_RUN
-from orchestrations.models import Orchestration, Run, Task, Trigger, TriggerTable
+from components.queries.arrivals import usual_arrivals
+from orchestrations.enums import QUEUED_RUN, TriggerKind, TriggerNeeds
+from orchestrations.models import Orchestration, Run, Task, Trigger, TriggerEvent, TriggerTable
 
 SHOWN = 2  # tables named in a title
 # A last run further ahead than this was written by a clock that was wrong: it cools nothing.
@@ -22,7 +24,8 @@ SKEW = timedelta(minutes=1)
 class WatchedTable:
     """One table of a trigger; `updated_at` and `version` are of an update that no run has used.
 
-    `imported_at` is when it was last loaded at all. A table that does not exist `is_missing`.
+    `imported_at` is when it was last loaded at all. A table that does not exist `is_missing`; an
+    update that came too long ago `is_stale`.
     """
 
     key: str
@@ -30,16 +33,17 @@ class WatchedTable:
     version: int | None
     imported_at: datetime | None
     is_missing: bool
+    is_stale: bool = False
 
     @property
     def is_ready(self) -> bool:
-        """It was updated since the last run, and is there."""
-        return self.updated_at is not None and not self.is_missing
+        """It was updated since the last run, lately enough, and is there."""
+        return self.updated_at is not None and not self.is_missing and not self.is_stale
 
 
 @dataclass(frozen=True)
 class TriggerState:
-    """A trigger with what it waits for.
+    """A trigger with what it waits for, at one moment; `events` are those that no run has used.
 
     `queued_run` is a run that it started and that has not begun yet: what it will read is as new
     as what another run would, so a ready trigger waits until that one begins.
@@ -48,6 +52,8 @@ class TriggerState:
     trigger: Trigger
     tables: Sequence[WatchedTable]
     queued_run: int | None
+    now: datetime
+    events: Sequence[TriggerEvent] = ()
 
     @property
     def title(self) -> str:
@@ -65,9 +71,33 @@ class TriggerState:
         return [table for table in self.tables if not table.is_ready]
 
     @property
+    def needed(self) -> int:
+        """How many of its tables have to be ready."""
+        if self.trigger.needs == TriggerNeeds.ALL:
+            return len(self.tables)
+        quorum = 1 if self.trigger.needs == TriggerNeeds.ANY else self.trigger.quorum
+        return min(quorum, len(self.tables))
+
+    @property
+    def is_complete(self) -> bool:
+        """All that it needs has come."""
+        if self.trigger.kind != TriggerKind.TABLES:
+            return bool(self.events)
+        return bool(self.tables) and len(self.ready_tables) >= self.needed
+
+    @property
+    def falls_back_at(self) -> datetime | None:
+        """When it runs with what is there; None while nothing is, or where it waits for all."""
+        came = [table.updated_at for table in self.ready_tables if table.updated_at]
+        if self.trigger.fallback_after is None or not came or self.is_complete:
+            return None
+        return min(came) + timedelta(minutes=self.trigger.fallback_after)
+
+    @property
     def is_ready(self) -> bool:
-        """All tables were updated, and all of them exist."""
-        return bool(self.tables) and not self.waits_for
+        """What it needs has come, or it has waited long enough for the rest."""
+        fallback = self.falls_back_at
+        return self.is_complete or (fallback is not None and fallback <= self.now)
 
     @property
     def is_on(self) -> bool:
@@ -108,9 +138,9 @@ def title(trigger: Trigger, tables: Sequence[str]) -> str:
     return ", ".join(tables[:SHOWN]) + more
 
 
-def states_of(triggers: Iterable[Trigger]) -> list[TriggerState]:
-    """Return what each of the triggers waits for, in their order; three queries for any number."""
-    triggers = list(triggers)
+def states_of(triggers: Iterable[Trigger], now: datetime | None = None) -> list[TriggerState]:
+    """Return what each of the triggers waits for, in their order; a few queries for any number."""
+    triggers, now = list(triggers), now or timezone.now()
     watched: dict[int, list[TriggerTable]] = {trigger.pk: [] for trigger in triggers}
     for row in TriggerTable.objects.filter(trigger__in=watched).order_by("table_key"):
         watched[row.trigger_id].append(row)
@@ -121,29 +151,40 @@ def states_of(triggers: Iterable[Trigger]) -> list[TriggerState]:
         .annotate(Min("pk"))
         .order_by()
     )
+    events: dict[int, list[TriggerEvent]] = {trigger.pk: [] for trigger in triggers}
+    told = [trigger.pk for trigger in triggers if trigger.kind != TriggerKind.TABLES]
+    for event in TriggerEvent.objects.filter(trigger__in=told, used_at=None) if told else ():
+        events[event.trigger_id].append(event)
     return [
         TriggerState(
             trigger,
-            [
-                WatchedTable(
-                    key=row.table_key,
-                    updated_at=row.updated_at,
-                    version=row.version,
-                    imported_at=imported.get(row.table_key),
-                    is_missing=row.table_key not in imported,
-                )
-                for row in watched[trigger.pk]
-            ],
+            [_watched(row, trigger, imported, now) for row in watched[trigger.pk]],
             queued.get(trigger.pk),
+            now,
+            events[trigger.pk],
         )
         for trigger in triggers
     ]
 
 
-def triggers_of(orchestration: Orchestration) -> list[TriggerState]:
+def _watched(
+    row: TriggerTable, trigger: Trigger, imported: Mapping[str, datetime | None], now: datetime
+) -> WatchedTable:
+    oldest = trigger.fresh_for and now - timedelta(minutes=trigger.fresh_for)
+    return WatchedTable(
+        key=row.table_key,
+        updated_at=row.updated_at,
+        version=row.version,
+        imported_at=imported.get(row.table_key),
+        is_missing=row.table_key not in imported,
+        is_stale=bool(oldest and row.updated_at and row.updated_at < oldest),
+    )
+
+
+def triggers_of(orchestration: Orchestration, now: datetime | None = None) -> list[TriggerState]:
     """Return the state of each trigger of an orchestration, oldest first."""
     rows = active_triggers().filter(orchestration=orchestration).order_by("pk")
-    return states_of(rows)
+    return states_of(rows, now)
 
 
 def active_triggers() -> QuerySet[Trigger]:
@@ -154,11 +195,14 @@ def active_triggers() -> QuerySet[Trigger]:
 
 
 def complete_triggers() -> QuerySet[Trigger]:
-    """Return the triggers that are on and all of whose tables have an update to be used."""
+    """Return the triggers that are on and may be ready: something came, or all that it needs."""
     tables = TriggerTable.objects.filter(trigger=OuterRef("pk"))
+    events = TriggerEvent.objects.filter(trigger=OuterRef("pk"), used_at=None)
+    waits_for_all = Q(needs=TriggerNeeds.ALL, fallback_after=None)
     return active_triggers().filter(
-        Exists(tables),
-        ~Exists(tables.filter(updated_at=None)),
+        Exists(events)
+        | (Exists(tables.exclude(updated_at=None)) & ~waits_for_all)
+        | (waits_for_all & Exists(tables) & ~Exists(tables.filter(updated_at=None))),
         is_enabled=True,
         orchestration__is_enabled=True,
     )
@@ -195,17 +239,22 @@ def _configurations_of(orchestration: Orchestration) -> set[int]:
 
 @dataclass(frozen=True)
 class TriggerLine:
-    """A trigger in the list of its orchestration; `own` names tables that its runs update."""
+    """A trigger in the list of its orchestration; `own` names tables that its runs update.
+
+    `usual` tells of tables when in the day they usually arrive, as HH:MM in the viewer's zone.
+    """
 
     state: TriggerState
     standing: Literal["off", "waiting", "held", "cooling", "ready"]
     cools_until: datetime | None
     own: list[str]
+    usual: dict[str, str] = field(default_factory=dict)
 
 
 def trigger_lines(orchestration: Orchestration, now: datetime) -> list[TriggerLine]:
     """Return an orchestration's triggers as its page shows them, oldest first."""
-    states = triggers_of(orchestration)
+    states = triggers_of(orchestration, now)
+    usual = usual_arrivals((t.key for state in states for t in state.tables), now)
     own = set(own_tables(orchestration, [t.key for state in states for t in state.tables]))
     return [
         TriggerLine(
@@ -213,6 +262,7 @@ def trigger_lines(orchestration: Orchestration, now: datetime) -> list[TriggerLi
             _standing(state, now),
             state.cools_until(now),
             [table.key for table in state.tables if table.key in own],
+            {t.key: usual[t.key] for t in state.tables if t.key in usual},
         )
         for state in states
     ]

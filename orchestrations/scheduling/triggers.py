@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -24,6 +25,7 @@ from orchestrations.models import (
     Run,
     RunEvent,
     Trigger,
+    TriggerEvent,
     TriggerTable,
 )
 from orchestrations.queries.triggers import (
@@ -37,6 +39,7 @@ from orchestrator_site.lib.bell import ring, ring_in_packs
 
 BATCH = 500  # triggers fired by one sweep; the next one goes on
 NAMED = 5  # updates named in the event of a run; all of them stand at the run
+LONGEST_REASON = 500
 MESSAGES = 10  # that one load sends at most, however many triggers watch its table
 
 
@@ -46,6 +49,21 @@ def note_update(table_key: str, *, version: int, at: datetime) -> None:
     if watching.update(updated_at=at, version=version):
         ids = watching.filter(trigger__is_enabled=True).values_list("trigger", flat=True)
         ring_in_packs(tasks.fire_triggers, list(ids), messages=MESSAGES)
+
+
+def note_event(trigger_id: int, key: str, *, at: datetime, details: dict[str, Any]) -> bool:
+    """Note that something a trigger waits for has come, and let it be looked at on commit.
+
+    What is told twice, by the same key, counts once; tells whether it is new. `details` holds its
+    `kind` and what the page of the run says of it.
+    """
+    known = TriggerEvent.objects.filter(trigger=trigger_id, key=key)
+    if known.exists():
+        return False
+    event = TriggerEvent(trigger_id=trigger_id, key=key, at=at, details=details)
+    TriggerEvent.objects.bulk_create([event], ignore_conflicts=True)
+    ring_in_packs(tasks.fire_triggers, [trigger_id], messages=1)
+    return True
 
 
 def fire_ready(trigger_ids: Iterable[int], now: datetime) -> list[int]:
@@ -59,7 +77,7 @@ def fire_ready(trigger_ids: Iterable[int], now: datetime) -> list[int]:
 
 def sweep(now: datetime) -> list[int]:
     """Fire what is ready and was not fired: its cool-down ended, or its bell was lost."""
-    states = states_of(complete_triggers().order_by("last_run_at", "pk"))
+    states = states_of(complete_triggers().order_by("last_run_at", "pk"), now)
     due = [state.trigger.pk for state in states if state.may_fire(now)]
     return fire_ready(due[:BATCH], now)
 
@@ -86,18 +104,20 @@ def start(
         created_by=user,
         token_name=actor.current().token,
         trigger=state.trigger,
-        updates=[_update(table) for table in state.ready_tables],
-        variables=state.trigger.variables,
+        updates=[*map(_update, state.ready_tables), *map(_told, state.events)],
+        variables={**state.trigger.variables, **_variables(state.events)},
         rung_at=now,
     )
     RunEvent.objects.create(
         run=run,
         new_status=RunStatus.CREATED,
-        reason=_reason(state.ready_tables),
+        reason=_reason(state),
         actor=(user.get_username() if user else f"Trigger {state.title}")[:200],
     )
     used = [table.key for table in state.ready_tables]
     state.trigger.tables.filter(table_key__in=used).update(updated_at=None, version=None)
+    used_events = [event.pk for event in state.events]
+    TriggerEvent.objects.filter(pk__in=used_events).update(run=run, used_at=now)
     state.trigger.last_run_at = now
     state.trigger.save(update_fields=["last_run_at"])
     ring(tasks.advance_run, run.pk)
@@ -127,7 +147,7 @@ def _fire(trigger_id: int, now: datetime) -> Run | None:
     trigger = lock(trigger_id)
     if trigger is None:
         return None
-    [state] = states_of([trigger])
+    [state] = states_of([trigger], now)
     return start(state, now) if state.may_fire(now) else None
 
 
@@ -136,9 +156,30 @@ def _update(table: WatchedTable) -> dict[str, object]:
     return {"table": table.key, "version": table.version, "at": at}
 
 
-def _reason(tables: list[WatchedTable]) -> str:
-    if not tables:
-        return "Started before any of its tables was updated."
+def _told(event: TriggerEvent) -> dict[str, object]:
+    """Return an event as the run keeps it; variables stand at the run itself."""
+    details = {name: value for name, value in event.details.items() if name != "variables"}
+    return {"key": event.key, "at": event.at.astimezone(UTC).isoformat(), **details}
+
+
+def _variables(events: Iterable[TriggerEvent]) -> dict[str, str]:
+    """Return what events say to their run; the latest has the last word."""
+    found: dict[str, str] = {}
+    for event in events:
+        found |= event.details.get("variables", {})
+    return found
+
+
+def _reason(state: TriggerState) -> str:
+    tables = state.ready_tables
     named = [f"{t.key} (version {t.version}, {t.updated_at:%Y-%m-%d %H:%M} UTC)" for t in tables]
+    named += [str(event.details.get("words", event.key)) for event in state.events]
+    if not named:
+        return "Started before anything came that it waits for."
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
-    return f"Updated: {', '.join(named[:NAMED])}{more}."
+    came = "Updated" if tables else "Came"
+    reason = f"{came}: {', '.join(named[:NAMED])}{more}."
+    if not state.is_complete and state.is_ready:
+        missing = ", ".join(table.key for table in state.waits_for[:NAMED])
+        reason = f"Waited {state.trigger.fallback_after} min; did not come: {missing}. {reason}"
+    return reason[:LONGEST_REASON]

@@ -184,7 +184,7 @@ def undelete_trigger(trigger: Trigger, *, user: User | None = None, amend: bool 
 
 @transaction.atomic
 def run_now(trigger: Trigger, *, user: User, started_by: StartedBy = StartedBy.MANUAL) -> Run:
-    """Start a run with the updates that are there, complete or not, and use them up.
+    """Start a run with what is there, complete or not, and use it up.
 
     Off or cooling, it runs all the same. Raises NotAllowed in the trash, and where the trigger was
     removed meanwhile.
@@ -192,8 +192,9 @@ def run_now(trigger: Trigger, *, user: User, started_by: StartedBy = StartedBy.M
     locked = _locked(trigger)
     if locked.orchestration.deleted_at is not None:
         raise NotAllowed("This orchestration is in the trash; restore it before running it.")
-    [state] = states_of([locked])
-    return firing.start(state, timezone.now(), started_by=started_by, user=user)
+    now = timezone.now()
+    [state] = states_of([locked], now)
+    return firing.start(state, now, started_by=started_by, user=user)
 
 
 def on_table_updated(table: Table, version: TableVersion) -> None:

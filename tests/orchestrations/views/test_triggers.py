@@ -129,7 +129,7 @@ def test_the_list_asks_the_same_number_of_questions(
     for _ in range(count):
         make_trigger(ORDERS, ITEMS, orchestration=orchestration)
     page.get(list_url(orchestration), headers=HTMX)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         response = page.get(list_url(orchestration), headers=HTMX)
     assert text_of(response).count("0 of 2 updated") == count
 
