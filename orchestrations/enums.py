@@ -151,7 +151,6 @@ class TriggerKind(TextChoices):
     TABLES = "tables", "Tables are updated"
     ORCHESTRATION = "orchestration", "An orchestration ends"
     WEBHOOK = "webhook", "A webhook is called"
-    FILES = "files", "Files arrive"
 
 
 class TriggerNeeds(TextChoices):

@@ -17,9 +17,9 @@ from components.services import audit
 from components.services.audit import Watched, watch
 from components.signals import job_finished, job_started, table_updated
 from orchestrations.models import Orchestration, OrchestrationVersion, Run, TokenGrant
+from orchestrations.services import followers, ready_by
 from orchestrations.services.audit_changes import record_end, record_version_change
 from orchestrations.services.notices import tell_of_end
-from orchestrations.services.ready_by import on_run_ended
 from orchestrations.services.runs import on_job_finished, on_job_started
 from orchestrations.services.schedules import ensure_housekeeping
 from orchestrations.services.triggers import on_table_updated
@@ -78,7 +78,13 @@ def tell_people(run: Run, **_: Any) -> None:
 @receiver(run_ended)
 def retime_schedules(run: Run, **_: Any) -> None:
     """Let schedules that must be ready by a time learn from how long the run took."""
-    on_run_ended(run)
+    ready_by.on_run_ended(run)
+
+
+@receiver(run_ended)
+def tell_followers(run: Run, **_: Any) -> None:
+    """Note the end of a run at the triggers that wait for it."""
+    followers.on_run_ended(run)
 
 
 @receiver(post_migrate)
@@ -157,6 +163,15 @@ def watch_changes() -> None:
         "audit_days": "Days the audit is kept",
     }
     watch("orchestrations.Retention", Watched("retention", limits))
+    days = {
+        "name": "Name",
+        "country": "Country",
+        "subdivision": "Part",
+        "weekdays": "Days off",
+        "dates": "Dates",
+        "windows": "Windows",
+    }
+    watch("orchestrations.Calendar", Watched("calendar", days))
     for name, fields in BEAT.items():
         watch(f"django_celery_beat.{name}", Watched(_words(name), fields, only_people=True))
 

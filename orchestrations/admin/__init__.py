@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrations.admin import (
     access,
+    calendar,
     notification,
     operation,
     orchestration,
@@ -15,6 +16,7 @@ from orchestrations.admin import (
 
 __all__ = [
     "access",
+    "calendar",
     "notification",
     "operation",
     "orchestration",

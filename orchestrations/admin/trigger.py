@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from orchestrations.exceptions import OrchestrationsError
-from orchestrations.models import Trigger, TriggerEvent, TriggerFile, TriggerTable
+from orchestrations.models import Trigger, TriggerEvent, TriggerTable
 from orchestrations.services import triggers as services
 from orchestrator_site.lib.access import person
 from orchestrator_site.lib.panel import Operated, ReadOnly
@@ -18,10 +18,9 @@ if TYPE_CHECKING:  # generic for the type checker, plain classes for Python
     TriggerBase = admin.ModelAdmin[Trigger]
     TableBase = admin.ModelAdmin[TriggerTable]
     EventBase = admin.ModelAdmin[TriggerEvent]
-    FileBase = admin.ModelAdmin[TriggerFile]
     TableInlineBase = admin.TabularInline[TriggerTable, Trigger]
 else:
-    TriggerBase = TableBase = EventBase = FileBase = admin.ModelAdmin
+    TriggerBase = TableBase = EventBase = admin.ModelAdmin
     TableInlineBase = admin.TabularInline
 
 
@@ -49,7 +48,7 @@ class TriggerAdmin(Operated, ReadOnly, TriggerBase):
     list_filter = ("is_enabled", "kind", ("deleted_at", admin.EmptyFieldListFilter), "last_run_at")
     list_select_related = ("orchestration",)
     search_fields = ("name", "orchestration__name", "tables__table_key")
-    exclude = ("hook_secret", "access")  # cipher text says nothing to anybody
+    exclude = ("hook_secret",)  # cipher text says nothing to anybody
     inlines = (TableInline,)
     actions = ("run_now", "enable", "disable")
 
@@ -106,13 +105,3 @@ class TriggerEventAdmin(ReadOnly, EventBase):
     list_filter = (("used_at", admin.EmptyFieldListFilter), "trigger__kind", "at")
     list_select_related = ("trigger", "run")
     search_fields = ("key", "trigger__name", "trigger__orchestration__name")
-
-
-@admin.register(TriggerFile)
-class TriggerFileAdmin(ReadOnly, FileBase):
-    """Which files triggers have seen."""
-
-    list_display = ("name", "trigger", "has_arrived", "seen_at", "stamp")
-    list_filter = ("has_arrived", "seen_at")
-    list_select_related = ("trigger",)
-    search_fields = ("name", "trigger__name", "trigger__orchestration__name")

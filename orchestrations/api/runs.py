@@ -95,10 +95,14 @@ class RetryIn(Schema):
 
 
 class UpdateOut(Schema):
-    """An update of a table that a trigger saw."""
+    """What a trigger saw: an update of a table, or the end of a run or a call by its `kind`."""
 
-    table: str
-    version: int
+    table: str | None = None
+    version: int | None = None
+    kind: str | None = None
+    key: str | None = None
+    words: str | None = None
+    run: int | None = None
     at: datetime
 
 

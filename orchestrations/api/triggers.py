@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils import timezone
 from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field, JsonValue
@@ -14,7 +15,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from components.api.base import ERRORS, idempotent, needs, user_of
 from orchestrations.api.orchestrations import existing
 from orchestrations.api.runs import RunOut
-from orchestrations.enums import StartedBy, TriggerNeeds
+from orchestrations.enums import StartedBy, TriggerKind, TriggerNeeds
 from orchestrations.models import Run, Trigger
 from orchestrations.queries.triggers import TriggerLine, active_triggers, trigger_lines
 from orchestrations.services import triggers as service
@@ -29,6 +30,8 @@ EXAMPLE: dict[str, JsonValue] = {
 Cooldown = Annotated[int, Field(description="Minutes: at most one run in these.")]
 NULLABLE = {"fresh_for", "fallback_after"}
 Minutes = Annotated[int, Field(description="Minutes.")]
+Source = Annotated[int, Field(description="Of kind orchestration: the one whose end counts.")]
+Outcomes = Annotated[list[str], Field(description="Of kind orchestration: empty means any end.")]
 Tables = Annotated[list[str], Field(description="Ids of tables; they need not exist yet.")]
 
 
@@ -36,7 +39,10 @@ class TriggerIn(Schema):
     """A new trigger; updates count from now on."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE})
-    tables: Tables
+    kind: TriggerKind = TriggerKind.TABLES
+    tables: Tables = []
+    source: Source | None = None
+    outcomes: Outcomes = []
     cooldown: Cooldown = 5
     needs: TriggerNeeds = TriggerNeeds.ALL
     quorum: int = 1
@@ -52,6 +58,8 @@ class TriggerPatch(Schema):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"cooldown": 60}})
     tables: Tables | None = None
+    source: Source | None = None
+    outcomes: Outcomes | None = None
     cooldown: Cooldown | None = None
     needs: TriggerNeeds | None = None
     quorum: int | None = None
@@ -83,6 +91,10 @@ class TriggerOut(Schema):
                 "orchestration": 7,
                 "name": "Sales are in",
                 "is_enabled": True,
+                "kind": "tables",
+                "source": None,
+                "outcomes": [],
+                "hook": None,
                 "cooldown": 20,
                 "needs": "all",
                 "quorum": 1,
@@ -111,6 +123,10 @@ class TriggerOut(Schema):
     orchestration: int
     name: str
     is_enabled: bool
+    kind: TriggerKind
+    source: int | None
+    outcomes: list[str]
+    hook: str | None
     cooldown: int
     needs: TriggerNeeds
     quorum: int
@@ -123,6 +139,13 @@ class TriggerOut(Schema):
     queued_run: int | None
     tables: list[WatchedTableOut]
     own_tables: list[str]
+
+
+class SecretOut(Schema):
+    """The secret of a webhook: callers send it as a bearer, or sign their bodies with it."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"secret": "8sVf…"}})
+    secret: str
 
 
 class DeleteQuery(Schema):
@@ -151,6 +174,7 @@ def create_trigger(request: HttpRequest, pk: int, body: TriggerIn) -> Status[dic
     """Start an orchestration whenever all of some tables were updated."""
     content = body.dict()
     enabled = content.pop("is_enabled")
+    content["source_id"] = content.pop("source")
     orchestration = get_object_or_404(existing(), pk=pk)
     made = service.create_trigger(orchestration, user=user_of(request), enabled=enabled, **content)
     return Status(201, _found(made.pk))
@@ -182,8 +206,17 @@ def change_trigger(request: HttpRequest, pk: int, body: TriggerPatch) -> dict[st
     given = body.dict(exclude_unset=True).items()
     content = {k: v for k, v in given if v is not None or k in NULLABLE}
     enabled = content.pop("is_enabled", None)
+    if "source" in content:
+        content["source_id"] = content.pop("source")
     service.update_trigger(trigger, user=user_of(request), enabled=enabled, **content)
     return _found(pk)
+
+
+@router.post("/triggers/{int:pk}/secret", response={201: SecretOut, **ERRORS}, auth=needs(EDIT))
+def new_secret(request: HttpRequest, pk: int) -> Status[dict[str, str]]:
+    """Give a webhook another secret; it is in this answer and never again."""
+    trigger = get_object_or_404(active_triggers(), pk=pk)
+    return Status(201, {"secret": service.new_hook_secret(trigger)})
 
 
 @router.delete("/triggers/{int:pk}", response={204: None, **ERRORS}, auth=needs(EDIT))
@@ -212,6 +245,10 @@ def shown(line: TriggerLine) -> dict[str, Any]:
         "orchestration": trigger.orchestration_id,
         "name": trigger.name,
         "is_enabled": trigger.is_enabled,
+        "kind": trigger.kind,
+        "source": trigger.source_id,
+        "outcomes": trigger.outcomes,
+        "hook": reverse("hook", args=[trigger.hook_key]) if trigger.hook_key else None,
         "cooldown": trigger.cooldown,
         "needs": trigger.needs,
         "quorum": trigger.quorum,

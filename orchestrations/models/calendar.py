@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 
-from orchestrator_site.lib.days import DayRules
+from orchestrator_site.lib.days import DayRules, DaysError, check_country
 
 
 class Calendar(models.Model):
@@ -38,6 +39,22 @@ class Calendar(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Raise ValidationError where what was typed cannot be used."""
+        try:
+            check_country(self.country, self.subdivision)
+        except DaysError as error:
+            raise ValidationError({"country": str(error)}) from None
+        if not set(self.weekdays) < set(range(7)):
+            raise ValidationError({"weekdays": "Write a list such as [5, 6]; not all seven days."})
+        try:
+            windows = self.rules.windows
+        except (AttributeError, KeyError, TypeError, ValueError):
+            text = 'Write [{"on": "2026-12-24", "name": ""}] or begins, ends and name.'
+            raise ValidationError(text) from None
+        if any(begins >= ends for begins, ends, _ in windows):
+            raise ValidationError({"windows": "A window must end after it begins."})
 
     @property
     def rules(self) -> DayRules:

@@ -65,7 +65,7 @@ class ScheduleDesign(TypedDict):
 class TriggerDesign(TypedDict):
     """A trigger in a version's definition; `tables` holds ids of tables.
 
-    `source` is an orchestration's id; what is secret, the webhook's and the bucket's, is not kept.
+    `source` is an orchestration's id; the secret of a webhook is not kept.
     """
 
     id: int
@@ -80,7 +80,6 @@ class TriggerDesign(TypedDict):
     fallback_after: int | None  # minutes
     source: int | None
     outcomes: list[str]
-    location: str
     variables: dict[str, Any]
 
 

@@ -54,12 +54,6 @@ class Trigger(models.Model):
         max_length=40, null=True, blank=True, unique=True, help_text="Of kind webhook: its address."
     )
     hook_secret = models.TextField(blank=True, help_text="Of kind webhook: cipher text.")
-    location = models.CharField(
-        max_length=500, blank=True, help_text="Of kind files: /folder/*.csv or s3://bucket/*.csv."
-    )
-    access = models.JSONField(
-        default=dict, blank=True, help_text="Of kind files: {endpoint, region, key, #secret}."
-    )
     cooldown = models.PositiveIntegerField(
         default=5, validators=[MinValueValidator(1)], help_text="Minutes: at most one run in these."
     )
@@ -101,7 +95,7 @@ class TriggerTable(models.Model):
 
 
 class TriggerEvent(models.Model):
-    """One thing that a trigger waited for and that came: a run's end, a call, a file.
+    """One thing that a trigger waited for and that came: a run's end, a call.
 
     `key` tells it from all others of the trigger, so that what is told twice counts once. `run` is
     the one that it started; None while no run has used it.
@@ -135,22 +129,3 @@ class TriggerEvent(models.Model):
 
     def __str__(self) -> str:
         return self.key
-
-
-class TriggerFile(models.Model):
-    """A file that a trigger has seen; it arrived once it looked the same twice in a row."""
-
-    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="files")
-    name = models.CharField(max_length=1000)
-    stamp = models.CharField(max_length=200, help_text="Size and time of its last change, or tag.")
-    seen_at = models.DateTimeField()
-    has_arrived = models.BooleanField(default=False)
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [
-            models.UniqueConstraint(fields=["trigger", "name"], name="a_trigger_file_once")
-        ]
-
-    def __str__(self) -> str:
-        return self.name

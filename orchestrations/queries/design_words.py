@@ -132,7 +132,6 @@ def trigger_facts(trigger: TriggerDesign) -> Facts:
         "Runs with what is there after": _minutes(trigger["fallback_after"]),
         "Orchestration": trigger["source"],
         "Ends": [str(RunStatus(each).label) for each in trigger["outcomes"]],
-        "Files": trigger["location"],
         "At most one run in": minutes_words(trigger["cooldown"]),
         "Enabled": trigger["is_enabled"],
         **dict(places("Variables", trigger["variables"])),

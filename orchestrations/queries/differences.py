@@ -296,7 +296,6 @@ def _unusual_of_trigger(row: TriggerDesign) -> list[Change]:
             "fallback_after": None,
             "source": None,
             "outcomes": [],
-            "location": "",
             "variables": {},
         }
     )

@@ -61,6 +61,13 @@ class TriggerState:
         return title(self.trigger, [table.key for table in self.tables])
 
     @property
+    def source_is_gone(self) -> bool:
+        """The orchestration that it follows was deleted or is in the trash."""
+        source = self.trigger.source
+        is_follower = self.trigger.kind == TriggerKind.ORCHESTRATION
+        return is_follower and (source is None or source.deleted_at is not None)
+
+    @property
     def ready_tables(self) -> list[WatchedTable]:
         """Those whose updates a run would use up."""
         return [table for table in self.tables if table.is_ready]
@@ -132,6 +139,10 @@ def title(trigger: Trigger, tables: Sequence[str]) -> str:
     """Return what a sentence calls a trigger: its name, or the tables that it watches."""
     if trigger.name:
         return trigger.name
+    if trigger.kind == TriggerKind.ORCHESTRATION:
+        return f"The end of {trigger.source or 'an orchestration that was deleted'}"
+    if trigger.kind == TriggerKind.WEBHOOK:
+        return f"Webhook {trigger.pk or ''}".strip()
     if not tables:
         return f"Trigger {trigger.pk}"
     more = f" and {len(tables) - SHOWN} more" if len(tables) > SHOWN else ""
@@ -190,7 +201,7 @@ def triggers_of(orchestration: Orchestration, now: datetime | None = None) -> li
 def active_triggers() -> QuerySet[Trigger]:
     """Return the triggers that were not removed, of orchestrations that are not in the trash."""
     return Trigger.objects.filter(deleted_at=None, orchestration__deleted_at=None).select_related(
-        "orchestration"
+        "orchestration", "source"
     )
 
 

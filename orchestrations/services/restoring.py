@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from orchestrations.enums import TriggerNeeds, VersionPart
+from orchestrations.enums import TriggerKind, TriggerNeeds, VersionPart
 from orchestrations.exceptions import InvalidOrchestration, NotAllowed
 from orchestrations.models import Orchestration, OrchestrationVersion
 from orchestrations.models.orchestration import Definition, TriggerDesign
@@ -167,6 +167,9 @@ def restore_triggers(
             "name": design["name"],
             "tables": design["tables"],
             "cooldown": design["cooldown"],
+            "kind": TriggerKind(design["kind"]),
+            "source_id": design["source"],
+            "outcomes": design["outcomes"],
             "needs": TriggerNeeds(design["needs"]),
             "quorum": design["quorum"],
             "fresh_for": design["fresh_for"],

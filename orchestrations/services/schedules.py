@@ -39,6 +39,7 @@ __all__ = [
     "ensure_housekeeping",
     "fire_schedule",
     "last_tick",
+    "on_calendar_changed",
     "on_orchestration_changed",
     "option_errors",
     "preview",
@@ -261,6 +262,21 @@ def remove_schedules(orchestration: Orchestration) -> None:
     """Take the shadows of an orchestration's schedules away, before its rows are deleted."""
     for schedule in orchestration.schedules.all():
         withdraw(schedule.pk)
+
+
+@transaction.atomic
+def on_calendar_changed(calendar: Calendar) -> None:
+    """Compute anew when the schedules that use a calendar are due; what is past stays decided.
+
+    Call it in the same transaction, after saving the calendar.
+    """
+    found = calendar.schedules.filter(deleted_at=None, next_fire_at__isnull=False)
+    for row in found.select_related("orchestration").order_by("orchestration", "pk"):
+        schedule, now = _locked(row), clock.now()
+        _settle(schedule.pk, now)
+        schedule.refresh_from_db()
+        _arm(schedule, since=now, now=now)
+        schedule.save(update_fields=["next_fire_at", "lead", "off_since", "updated_at"])
 
 
 def fire_schedule(schedule_id: int) -> None:

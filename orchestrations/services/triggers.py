@@ -5,6 +5,7 @@ Locks are taken in the order orchestration, tables of Storage, trigger, its mark
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
@@ -15,7 +16,7 @@ from django.utils import timezone
 from components.models import Table, TableVersion
 from components.validators import TABLE_KEY, TABLE_KEY_HELP
 from orchestrations import tasks
-from orchestrations.enums import StartedBy, TriggerNeeds
+from orchestrations.enums import RunStatus, StartedBy, TriggerKind, TriggerNeeds
 from orchestrations.exceptions import InvalidTrigger, NotAllowed
 from orchestrations.models import Orchestration, Run, Trigger, TriggerTable
 from orchestrations.queries.change_words import trigger_sentence
@@ -24,12 +25,14 @@ from orchestrations.scheduling import triggers as firing
 from orchestrations.services.versions import record_version, trigger_design
 from orchestrations.validators import variable_errors
 from orchestrator_site.lib.bell import ring_in_packs
+from orchestrator_site.lib.secrets import Vault, site_keys
 
 __all__ = [
     "Changes",
     "create_trigger",
     "delete_trigger",
     "fire_ready",
+    "new_hook_secret",
     "on_table_updated",
     "run_now",
     "set_enabled",
@@ -44,12 +47,19 @@ MOST_TABLES = 100
 LONGEST_NAME = 200
 LONGEST_KEY = 220
 LONGEST_COOLDOWN = 60 * 24 * 31  # minutes
+OUTCOMES = (RunStatus.SUCCESS, RunStatus.WARNING, RunStatus.ERROR)
 NEEDS = ("needs", "quorum", "fresh_for", "fallback_after")
 
 
 class Needs(TypedDict, total=False):
-    """How much of what a trigger watches has to come, and how long it waits for the rest."""
+    """What a trigger waits for, how much of it has to come, and how long it waits for the rest.
 
+    `source_id` and `outcomes` are of kind orchestration: no outcomes means any.
+    """
+
+    kind: TriggerKind
+    source_id: int | None
+    outcomes: list[str]
     needs: TriggerNeeds
     quorum: int
     fresh_for: int | None  # minutes
@@ -69,7 +79,7 @@ class Changes(Needs, total=False):
 def create_trigger(  # noqa: PLR0913  # keyword-only: one for each thing people give
     orchestration: Orchestration,
     *,
-    tables: Sequence[str],
+    tables: Sequence[str] = (),
     user: User | None,
     name: str = "",
     cooldown: int = 5,
@@ -94,6 +104,8 @@ def create_trigger(  # noqa: PLR0913  # keyword-only: one for each thing people 
         created_by=user,
         **needs,
     )
+    if trigger.kind == TriggerKind.WEBHOOK:
+        trigger.hook_key, trigger.hook_secret = secrets.token_urlsafe(18), _new_secret()[1]
     keys = _checked(trigger, tables)
     trigger.save()
     _watch(trigger, keys)
@@ -183,6 +195,20 @@ def undelete_trigger(trigger: Trigger, *, user: User | None = None, amend: bool 
 
 
 @transaction.atomic
+def new_hook_secret(trigger: Trigger) -> str:
+    """Give a webhook another secret and return it; the one before is good no more.
+
+    Raises NotAllowed where the trigger was removed meanwhile, or is no webhook.
+    """
+    locked = _locked(trigger)
+    if locked.kind != TriggerKind.WEBHOOK:
+        raise NotAllowed("Only a webhook has a secret.")
+    text, locked.hook_secret = _new_secret()
+    locked.save(update_fields=["hook_secret", "updated_at"])
+    return text
+
+
+@transaction.atomic
 def run_now(trigger: Trigger, *, user: User, started_by: StartedBy = StartedBy.MANUAL) -> Run:
     """Start a run with what is there, complete or not, and use it up.
 
@@ -258,7 +284,8 @@ def _checked(trigger: Trigger, tables: Sequence[str]) -> list[str]:
     trigger.name = trigger.name.strip()
     keys = sorted({key.strip() for key in tables})
     wrong = variable_errors(trigger.variables)
-    said = {name: getattr(trigger, name) for name in ("name", "cooldown", *NEEDS)}
+    said = {name: getattr(trigger, name) for name in ("name", "cooldown", "kind", *NEEDS)}
+    said |= {"source_id": trigger.source_id, "outcomes": trigger.outcomes}
     wrong |= trigger_errors(said, keys)
     if wrong:
         raise InvalidTrigger(" ".join(wrong.values()), fields=wrong)
@@ -275,9 +302,28 @@ def trigger_errors(said: Mapping[str, Any], tables: Sequence[str]) -> dict[str, 
         wrong["name"] = "A name cannot hold a NUL character."
     if not 1 <= cooldown <= LONGEST_COOLDOWN:
         wrong["cooldown"] = f"This takes a whole number of minutes from 1 to {LONGEST_COOLDOWN}."
-    if problem := _table_problem(tables):
+    kind = said.get("kind", TriggerKind.TABLES)
+    if kind == TriggerKind.TABLES and (problem := _table_problem(tables)):
         wrong["tables"] = problem
+    if kind == TriggerKind.ORCHESTRATION:
+        wrong |= _source_errors(said)
     return wrong
+
+
+def _source_errors(said: Mapping[str, Any]) -> dict[str, str]:
+    wrong: dict[str, str] = {}
+    source = Orchestration.objects.filter(pk=said["source_id"] or 0, deleted_at=None)
+    if not source.exists():
+        wrong["source"] = "Choose the orchestration whose end starts a run."
+    if not set(said["outcomes"]) <= set(OUTCOMES):
+        wrong["outcomes"] = f"This takes some of: {', '.join(OUTCOMES)}."
+    return wrong
+
+
+def _new_secret() -> tuple[str, str]:
+    """Return the text of a new secret, and its cipher text."""
+    text = secrets.token_urlsafe(32)
+    return text, Vault(site_keys()).encrypt(text)
 
 
 def _needs_errors(said: Mapping[str, Any], tables: Sequence[str]) -> dict[str, str]:

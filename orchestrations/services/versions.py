@@ -133,7 +133,6 @@ def trigger_design(trigger: Trigger) -> TriggerDesign:
         "fallback_after": trigger.fallback_after,
         "source": trigger.source_id,
         "outcomes": list(trigger.outcomes),
-        "location": trigger.location,
         "variables": trigger.variables,
     }
 

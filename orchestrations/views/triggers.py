@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
+from orchestrations.enums import TriggerKind
 from orchestrations.exceptions import NotAllowed
+from orchestrations.forms.trigger_sources import FORMS, EndForm, HookForm
 from orchestrations.forms.triggers import TriggerForm
 from orchestrations.models import Trigger
 from orchestrations.queries.triggers import active_triggers, states_of
@@ -19,6 +22,8 @@ from orchestrator_site.lib.access import EDIT, OPERATE, person, requires
 from orchestrator_site.lib.htmx import done, invalid, render_page_or_fragment
 
 FORM_PAGE, FORM = "orchestrations/trigger_page.html", "orchestrations/_trigger_form.html"
+SOURCE = ("orchestrations/trigger_source_page.html", "orchestrations/_trigger_source.html")
+SECRET = ("orchestrations/trigger_secret_page.html", "orchestrations/_trigger_secret.html")
 DELETE_PAGE = "orchestrations/trigger_delete_page.html"
 DELETE = "orchestrations/_trigger_delete.html"
 
@@ -36,8 +41,30 @@ def trigger_new(request: HttpRequest, pk: int) -> HttpResponse:
 def trigger_edit(request: HttpRequest, pk: int) -> HttpResponse:
     trigger = _live(pk)
     posted = request.POST if request.method == "POST" else None
+    if trigger.kind in FORMS:
+        of_kind = FORMS[trigger.kind](posted, orchestration=trigger.orchestration, trigger=trigger)
+        return _source_dialog(request, of_kind, url=reverse("trigger-edit", args=[pk]))
     form = TriggerForm(posted, orchestration=trigger.orchestration, trigger=trigger)
     return _dialog(request, form, url=reverse("trigger-edit", args=[pk]))
+
+
+@requires(EDIT)
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def trigger_source_new(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
+    if kind not in FORMS:
+        raise Http404
+    posted = request.POST if request.method == "POST" else None
+    form = FORMS[kind](posted, orchestration=find_orchestration(pk))
+    return _source_dialog(request, form, url=reverse("trigger-source-new", args=[pk, kind]))
+
+
+@requires(EDIT)
+@never_cache
+@require_POST
+def trigger_secret(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a webhook another secret and show it, this once."""
+    return _show_secret(request, _live(pk))
 
 
 @requires(OPERATE)
@@ -94,6 +121,41 @@ def _dialog(request: HttpRequest, form: TriggerForm, *, url: str) -> HttpRespons
         f"The trigger has been {verb}. Its own runs update {', '.join(own)}: each starts the next."
     )
     return changed(request, orchestration, text, level="warning")
+
+
+def _source_dialog(request: HttpRequest, form: EndForm | HookForm, *, url: str) -> HttpResponse:
+    """Show the form of another kind of trigger, or save it and say so."""
+    orchestration = form.orchestration
+    context = {"form": form, "url": url, "orchestration": orchestration, "nav": "orchestrations"}
+    if request.method != "POST":
+        return render_page_or_fragment(request, *SOURCE, context)
+    trigger = form.save(person(request))
+    if trigger is None:
+        return invalid(request, *SOURCE, context)
+    if form.trigger is None and trigger.kind == TriggerKind.WEBHOOK:
+        return _show_secret(request, trigger)
+    verb = "changed" if form.trigger else "set up"
+    circle = form.circle() if isinstance(form, EndForm) else []
+    if not circle:
+        return changed(request, orchestration, f"The trigger has been {verb}.")
+    text = f"The trigger has been {verb}. {' → '.join(circle)}: each run starts the next."
+    return changed(request, orchestration, text, level="warning")
+
+
+def _show_secret(request: HttpRequest, trigger: Trigger) -> HttpResponse:
+    try:
+        secret = services.new_hook_secret(trigger)
+    except NotAllowed as error:
+        return said(request, trigger.orchestration, str(error), level="warning")
+    context = {
+        "trigger": trigger,
+        "orchestration": trigger.orchestration,
+        "secret": secret,
+        "address": request.build_absolute_uri(reverse("hook", args=[trigger.hook_key])),
+        "nav": "orchestrations",
+    }
+    response = render_page_or_fragment(request, *SECRET, context)
+    return trigger_client_event(response, "schedulesChanged")
 
 
 def _live(pk: int) -> Trigger:

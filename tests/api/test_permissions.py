@@ -89,6 +89,7 @@ CALLS = {
     ("PATCH", "/triggers/{pk}"): WRITE,
     ("DELETE", "/triggers/{pk}"): WRITE,
     ("POST", "/triggers/{pk}/run"): RUN,
+    ("POST", "/triggers/{pk}/secret"): WRITE,
     ("GET", "/export"): READ,
     ("POST", "/plan"): WRITE,
     ("POST", "/apply"): WRITE,

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 NEVER, OPEN, ANYBODY, VIEWER, OPERATOR, EDITOR, ADMIN = range(-1, 6)
 ROLES = {None: ANYBODY, "Viewer": VIEWER, "Operator": OPERATOR, "Editor": EDITOR, "Admin": ADMIN}
-OTHERS = ("api/v1/", "admin/")  # have tests of their own
+OTHERS = ("api/v1/", "admin/", "hooks/<str:key>/")  # have tests of their own
 
 # What GET and what POST need at least.
 ADDRESSES = {
@@ -79,7 +79,9 @@ ADDRESSES = {
     "schedules/<int:pk>/delete/": (EDITOR, EDITOR),
     "schedules/<int:pk>/slots/": (VIEWER, NEVER),
     "orchestrations/<int:pk>/triggers/new/": (EDITOR, EDITOR),
+    "orchestrations/<int:pk>/triggers/new/<slug:kind>/": (EDITOR, EDITOR),
     "triggers/<int:pk>/": (EDITOR, EDITOR),
+    "triggers/<int:pk>/secret/": (NEVER, EDITOR),
     "triggers/<int:pk>/switch/": (NEVER, OPERATOR),
     "triggers/<int:pk>/run/": (NEVER, OPERATOR),
     "triggers/<int:pk>/delete/": (EDITOR, EDITOR),
@@ -147,7 +149,8 @@ def addresses(
     for each in get_resolver().url_patterns if patterns is None else patterns:
         route = before + str(each.pattern)
         if isinstance(each, URLPattern):
-            yield route
+            if route not in OTHERS:
+                yield route
         elif route not in OTHERS:
             yield from addresses(each.url_patterns, route)
 
@@ -182,6 +185,7 @@ def path_of(route: str, ids: dict[str, int]) -> str:
         "<int:version>": 1,
         "<str:key>": known,
         "<slug:key>": "t1",
+        "<slug:kind>": "webhook",
         "<str:word>": "orchestration",
         "(?P<field>name|description)": "name",
     }

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from components.models import Configuration
-from orchestrations.enums import Channel, NotificationEvent
+from orchestrations.enums import Channel, NotificationEvent, TriggerKind
 from orchestrations.models import Orchestration, OrchestrationVersion, Task
 from orchestrations.models.orchestration import (
     Definition,
@@ -160,7 +160,9 @@ def orchestration_document(
         variables=_sorted(definition["variables"]),
         phases=_phases(definition["phases"], place, keys),
         schedules=_in_order([_schedule(s) for s in definition["schedules"]]),
-        triggers=_in_order([_trigger(t) for t in definition["triggers"]]),
+        triggers=_in_order(
+            [_trigger(t) for t in definition["triggers"] if t["kind"] == TriggerKind.TABLES]
+        ),
         notifications=_notifications(definition["notifications"], place),
     )
 

@@ -40,7 +40,6 @@ def match_triggers(old: Sequence[Design], wanted: Sequence[Design]) -> list[dict
             "kind": row.get("kind", "tables"),
             "source": row.get("source"),
             "outcomes": row.get("outcomes", []),
-            "location": row.get("location", ""),
             "variables": row["variables"],
         }
         for row in wanted

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
+from orchestrations.enums import TriggerKind
 from orchestrations.models import Orchestration
 from orchestrations.models.orchestration import (
     Definition,
@@ -175,7 +176,10 @@ class Around:
 
 def _around(now: Definition, wanted: dict[str, Any]) -> Around:
     schedules = match_schedules(now["schedules"], wanted["schedules"])
-    triggers = match_triggers(now["triggers"], wanted["triggers"])
+    tables = [row for row in now["triggers"] if row["kind"] == TriggerKind.TABLES]
+    # Files do not know the other kinds: those stay as they are.
+    others = [row for row in now["triggers"] if row["kind"] != TriggerKind.TABLES]
+    triggers = [*match_triggers(tables, wanted["triggers"]), *others]
     pairs: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
         "schedules": (now["schedules"], schedules),
         "triggers": (now["triggers"], triggers),

@@ -39,7 +39,6 @@ TRIGGER: dict[str, Any] = {
     "fallback_after": None,
     "source": None,
     "outcomes": [],
-    "location": "",
     "tables": ["in.c-shop.orders"],
     "variables": {},
 }

@@ -243,7 +243,6 @@ def test_triggers_and_notifications_with_masked_recipients() -> None:
         "fallback_after": None,
         "source": None,
         "outcomes": [],
-        "location": "",
         "tables": ["in.c-shop.orders"],
         "variables": {},
     }

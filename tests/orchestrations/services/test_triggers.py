@@ -54,7 +54,6 @@ def test_creating_makes_the_rows_and_a_version() -> None:
             "fallback_after": None,
             "source": None,
             "outcomes": [],
-            "location": "",
             "tables": [ITEMS, ORDERS],
             "variables": {"day": "today"},
         }

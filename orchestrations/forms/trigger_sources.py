@@ -1,0 +1,152 @@
+"""The forms of triggers that wait for other things than tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.http import QueryDict
+
+from orchestrations.enums import RunStatus, TriggerKind
+from orchestrations.exceptions import InvalidOrchestration, NotAllowed
+from orchestrations.models import Orchestration, Trigger
+from orchestrations.services import triggers
+from orchestrations.services.followers import circle_of
+
+OUTCOMES = tuple((str(status), status.label) for status in triggers.OUTCOMES)
+
+
+class SourceForm(forms.Form):
+    """What all these triggers have: a name, a cool-down, a switch."""
+
+    kind: TriggerKind
+    name = forms.CharField(
+        required=False,
+        label="Name",
+        max_length=triggers.LONGEST_NAME,
+        widget=forms.TextInput(
+            attrs={
+                "class": "form-control",
+                "autocomplete": "off",
+                "aria-describedby": "id_name_helptext feedback-name",
+            }
+        ),
+        error_messages={"max_length": f"Use {triggers.LONGEST_NAME} characters or fewer."},
+    )
+    cooldown = forms.IntegerField(
+        label="Run max once per",
+        min_value=1,
+        max_value=triggers.LONGEST_COOLDOWN,
+        widget=forms.NumberInput(
+            attrs={
+                "class": "form-control",
+                "inputmode": "numeric",
+                "aria-describedby": "cooldown-help feedback-cooldown",
+            }
+        ),
+        error_messages={
+            "required": "Say how many minutes.",
+            "invalid": "This takes a whole number of minutes.",
+            "min_value": "Use 1 minute or more.",
+            "max_value": "Use %(limit_value)s minutes or fewer.",
+        },
+    )
+    enabled = forms.BooleanField(
+        required=False, label="Enabled", widget=forms.CheckboxInput(attrs={"role": "switch"})
+    )
+
+    def __init__(
+        self,
+        posted: QueryDict | None,
+        *,
+        orchestration: Orchestration,
+        trigger: Trigger | None = None,
+    ) -> None:
+        """Bind what was posted; None shows the trigger as it is, or a new one."""
+        self.orchestration, self.trigger = orchestration, trigger
+        super().__init__(posted, initial=_stored(trigger))
+
+    def save(self, user: User) -> Trigger | None:
+        """Add or change the trigger; None where that is refused, with errors at the fields."""
+        if not self.is_valid():
+            return None
+        said: Any = {name: self.cleaned_data[name] for name in ("name", "cooldown", "enabled")}
+        said |= self.content()
+        try:
+            if self.trigger is not None:
+                return triggers.update_trigger(self.trigger, user=user, **said)
+            return triggers.create_trigger(self.orchestration, user=user, kind=self.kind, **said)
+        except (InvalidOrchestration, NotAllowed) as error:
+            fields = error.fields if isinstance(error, InvalidOrchestration) else {}
+            for name, text in fields.items():
+                self.add_error(name if name in self.fields else None, text)
+            if not fields:
+                self.add_error(None, str(error))
+            return None
+
+    def content(self) -> dict[str, Any]:
+        """Return what is said of this kind alone."""
+        return {}
+
+
+class EndForm(SourceForm):
+    """A trigger that starts a run when an orchestration ends."""
+
+    kind = TriggerKind.ORCHESTRATION
+    source = forms.ModelChoiceField(
+        Orchestration.objects.filter(deleted_at=None).order_by("name"),
+        label="When this orchestration ends",
+        empty_label="Choose an orchestration",
+        widget=forms.Select(
+            attrs={
+                "class": "form-select",
+                "data-enhance": "search",
+                "aria-describedby": "feedback-source",
+            }
+        ),
+        error_messages={
+            "required": "Choose the orchestration whose end starts a run.",
+            "invalid_choice": "This orchestration is gone; choose another one.",
+        },
+    )
+    outcomes = forms.MultipleChoiceField(
+        label="With",
+        choices=OUTCOMES,
+        required=False,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
+        error_messages={"invalid_choice": "Take some of the list."},
+    )
+
+    def content(self) -> dict[str, Any]:
+        """Return what it follows, and which ends count."""
+        chosen = [str(each) for each in RunStatus if each in self.cleaned_data["outcomes"]]
+        return {"source_id": self.cleaned_data["source"].pk, "outcomes": chosen}
+
+    def circle(self) -> list[str]:
+        """Return the names along which its runs start themselves again; empty where they do not."""
+        return circle_of(self.orchestration, self.cleaned_data["source"].pk)
+
+
+class HookForm(SourceForm):
+    """A trigger that starts a run when its address is called."""
+
+    kind = TriggerKind.WEBHOOK
+
+
+FORMS: dict[str, type[EndForm | HookForm]] = {
+    TriggerKind.ORCHESTRATION: EndForm,
+    TriggerKind.WEBHOOK: HookForm,
+}
+
+
+def _stored(trigger: Trigger | None) -> dict[str, Any]:
+    if trigger is None:
+        return {"cooldown": 1, "enabled": True, "outcomes": [str(RunStatus.SUCCESS)]}
+    return {
+        "name": trigger.name,
+        "cooldown": trigger.cooldown,
+        "enabled": trigger.is_enabled,
+        "source": trigger.source_id,
+        "outcomes": trigger.outcomes,
+    }

@@ -1,0 +1,96 @@
+"""Calls of webhooks: checked, noted once, and used by the next run of their trigger."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from orchestrations.enums import TriggerKind
+from orchestrations.exceptions import InvalidTrigger
+from orchestrations.models import Trigger
+from orchestrations.queries.triggers import active_triggers
+from orchestrations.scheduling.triggers import note_event
+from orchestrations.validators import variable_errors
+from orchestrator_site.lib.secrets import UnreadableSecret, Vault, site_keys
+
+LARGEST_BODY = 1024 * 1024  # bytes
+LONGEST_KEY = 200
+
+
+@dataclass(frozen=True)
+class Call:
+    """What somebody sent: `key` tells it from other calls, empty where the sender gave none."""
+
+    body: bytes
+    bearer: str
+    signature: str
+    key: str
+    address: str
+
+
+def find_hook(hook_key: str, call: Call) -> Trigger | None:
+    """Return the trigger of an address if the call knows its secret; None otherwise."""
+    found = active_triggers().filter(kind=TriggerKind.WEBHOOK, hook_key=hook_key).first()
+    secret = _secret_of(found)
+    if not _is_signed(secret, call):
+        return None
+    return found
+
+
+@transaction.atomic
+def take_call(trigger: Trigger, call: Call) -> tuple[str, bool]:
+    """Note a call, and return its key and whether it is new.
+
+    Raises InvalidTrigger where its body is no JSON object, or its variables are none.
+    """
+    variables = _variables(call.body)
+    key = call.key[:LONGEST_KEY] or secrets.token_hex(12)
+    details = {
+        "kind": "hook",
+        "from": call.address,
+        "words": f"call from {call.address}",
+        "variables": variables,
+    }
+    return key, note_event(trigger.pk, f"call:{key}", at=timezone.now(), details=details)
+
+
+def _secret_of(trigger: Trigger | None) -> str:
+    """Return the secret of a webhook; something nobody can know where there is none."""
+    if trigger is None:
+        return secrets.token_urlsafe(32)
+    try:
+        return str(Vault(site_keys()).decrypt(trigger.hook_secret))
+    except UnreadableSecret:
+        return secrets.token_urlsafe(32)
+
+
+def _is_signed(secret: str, call: Call) -> bool:
+    digest = hmac.new(secret.encode(), call.body, hashlib.sha256).hexdigest()
+    by_bearer = hmac.compare_digest(call.bearer.encode(), secret.encode())
+    by_signature = hmac.compare_digest(call.signature.encode(), f"sha256={digest}".encode())
+    return by_bearer or by_signature
+
+
+def _variables(body: bytes) -> dict[str, str]:
+    """Return the variables of a body, which may be empty."""
+    if not body.strip():
+        return {}
+    try:
+        found: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidTrigger("The body is no JSON; send an object, or nothing.") from None
+    variables = found.get("variables", {}) if isinstance(found, dict) else None
+    if not isinstance(variables, Mapping):
+        raise InvalidTrigger('Send a JSON object such as {"variables": {"day": "2026-12-24"}}.')
+    texts = {str(name): value for name, value in variables.items()}
+    if wrong := variable_errors(texts):
+        raise InvalidTrigger(" ".join(wrong.values()), fields=wrong)
+    return texts

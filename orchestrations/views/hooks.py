@@ -1,0 +1,55 @@
+"""The addresses that other programs call to start a run."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from components.services import rate_limits
+from orchestrations.exceptions import InvalidTrigger
+from orchestrations.services import hooks
+from orchestrator_site.lib.addresses import client_address
+
+BEARER = "Bearer "
+
+
+@login_not_required
+@csrf_exempt  # no browser calls it: the secret is in a header that no form can send
+@require_POST
+def hook(request: HttpRequest, key: str) -> HttpResponse:
+    """Take the call of a program that knows the secret; the same answer for all that do not."""
+    verdict = rate_limits.call(f"hook {key}")
+    if not verdict.is_allowed:
+        text = "Too many calls, try again later."
+        return _refused(429, "too_many_requests", text, verdict.retry_after)
+    if len(request.body) > hooks.LARGEST_BODY:
+        return _refused(413, "too_large", f"A body may have {hooks.LARGEST_BODY} bytes at most.")
+    call = _call(request)
+    trigger = hooks.find_hook(key, call)
+    if trigger is None:
+        return _refused(401, "unauthorized", "The address or the secret is wrong.")
+    try:
+        event, is_new = hooks.take_call(trigger, call)
+    except InvalidTrigger as error:
+        return _refused(422, "invalid", str(error))
+    return JsonResponse({"event": event, "is_new": is_new}, status=202)
+
+
+def _call(request: HttpRequest) -> hooks.Call:
+    authorization = request.headers.get("Authorization", "")
+    return hooks.Call(
+        body=request.body,
+        bearer=authorization.removeprefix(BEARER) if authorization.startswith(BEARER) else "",
+        signature=request.headers.get("X-Hub-Signature-256", ""),
+        key=request.headers.get("Idempotency-Key", "")
+        or request.headers.get("X-GitHub-Delivery", ""),
+        address=client_address(request) or "an unknown address",
+    )
+
+
+def _refused(status: int, code: str, text: str, retry_after: int = 0) -> HttpResponse:
+    headers = {"Retry-After": str(retry_after)} if retry_after else {}
+    answer = {"error": {"code": code, "message": text, "fields": {}}}
+    return JsonResponse(answer, status=status, headers=headers)

@@ -1,0 +1,284 @@
+"""Triggers that wait for the end of an orchestration, or for a call."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from components.enums import JobStatus
+from orchestrations.enums import RunStatus, StartedBy, TriggerKind
+from orchestrations.models import Orchestration, Run, Trigger, TriggerEvent
+from orchestrations.scheduling.triggers import fire_ready
+from orchestrations.services.followers import circle_of
+from orchestrations.services.orchestrations import move_to_trash
+from orchestrations.services.runs import start_run, terminate_run
+from orchestrations.services.triggers import create_trigger, new_hook_secret
+from tests.builders import (
+    make_configuration,
+    make_empty_orchestration,
+    make_orchestration,
+    make_user,
+)
+from tests.control import Control
+from tests.pages import text_of
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+
+
+def follow(follower: Orchestration, source: Orchestration, *outcomes: str) -> Trigger:
+    return create_trigger(
+        follower,
+        user=None,
+        kind=TriggerKind.ORCHESTRATION,
+        source_id=source.pk,
+        outcomes=list(outcomes),
+        cooldown=1,
+    )
+
+
+@pytest.fixture
+def source() -> Orchestration:
+    return make_orchestration([[make_configuration(name="Orders")]], name="Load")
+
+
+def run_to(control: Control, orchestration: Orchestration, status: JobStatus) -> Run:
+    with control.capture(execute=True):
+        run = start_run(orchestration, started_by=StartedBy.API)
+    control.deliver()
+    control.end(run, "t1", status, error="" if status == JobStatus.SUCCESS else "It broke.")
+    run.refresh_from_db()
+    return run
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "status", "starts"),
+    [
+        ([], JobStatus.SUCCESS, True),
+        ([], JobStatus.ERROR, True),
+        (["success"], JobStatus.SUCCESS, True),
+        (["success"], JobStatus.ERROR, False),
+        (["error", "warning"], JobStatus.ERROR, True),
+        (["error", "warning"], JobStatus.SUCCESS, False),
+    ],
+)
+def test_the_end_of_an_orchestration_starts_a_run(
+    control: Control,
+    source: Orchestration,
+    outcomes: list[str],
+    status: JobStatus,
+    *,
+    starts: bool,
+) -> None:
+    trigger = follow(make_empty_orchestration(name="Report"), source, *outcomes)
+    ended = run_to(control, source, status)
+    assert (trigger.pk in control.triggers) is starts
+    assert ended.ended_at
+    made = fire_ready([trigger.pk], ended.ended_at)
+    assert bool(made) is starts
+    if starts:
+        run = Run.objects.get(pk=made[0])
+        words = f"run {ended.pk} of “Load” ended: {ended.get_status_display()}"
+        assert run.updates == [
+            {
+                "key": f"run:{ended.pk}",
+                "at": ended.ended_at.isoformat(),
+                "kind": "run",
+                "run": ended.pk,
+                "status": ended.status,
+                "words": words,
+            }
+        ]
+        assert run.events.get().reason == f"Came: {words}."
+        assert TriggerEvent.objects.get().run == run
+
+
+def test_a_run_that_was_stopped_counts_only_where_any_end_does(
+    control: Control, source: Orchestration
+) -> None:
+    strict, lax = (
+        follow(make_empty_orchestration(name="Strict"), source, "success", "warning", "error"),
+        follow(make_empty_orchestration(name="Lax"), source),
+    )
+    with control.capture(execute=True):
+        run = start_run(source, started_by=StartedBy.API)
+        terminate_run(run, user=make_user())
+    control.advance(run)
+    run.refresh_from_db()
+    assert run.status == RunStatus.CANCELLED
+    assert [event.trigger for event in TriggerEvent.objects.all()] == [lax]
+    assert strict.pk not in control.triggers
+
+
+def test_ends_that_come_while_it_cools_start_one_run_together(
+    control: Control, source: Orchestration
+) -> None:
+    trigger = follow(make_empty_orchestration(name="Report"), source)
+    runs = [run_to(control, source, JobStatus.SUCCESS) for _ in range(3)]
+    assert runs[-1].ended_at
+    [made] = fire_ready([trigger.pk], runs[-1].ended_at)
+    assert [update["run"] for update in Run.objects.get(pk=made).updates] == [r.pk for r in runs]
+
+
+def test_a_circle_is_named_when_it_is_saved(client: Client, source: Orchestration) -> None:
+    report = make_empty_orchestration(name="Report")
+    follow(report, source)
+    assert circle_of(source, report.pk) == ["Load", "Report", "Load"]
+    assert circle_of(source, source.pk) == ["Load", "Load"]
+    assert circle_of(make_empty_orchestration(name="Other"), report.pk) == []
+    client.force_login(make_user(role="Editor"))
+    sent = client.post(
+        reverse("trigger-source-new", args=[source.pk, "orchestration"]),
+        {"source": report.pk, "cooldown": "1", "enabled": "on"},
+        follow=True,
+    )
+    assert "Load → Report → Load: each run starts the next." in text_of(sent)
+
+
+def test_the_dialog_sets_it_up_and_changes_it(client: Client, source: Orchestration) -> None:
+    client.force_login(make_user(role="Editor"))
+    report = make_empty_orchestration(name="Report")
+    new = reverse("trigger-source-new", args=[report.pk, "orchestration"])
+    assert "When this orchestration ends" in text_of(client.get(new, headers=HTMX))
+    refused = client.post(new, {"cooldown": "0", "source": ""})
+    assert refused.status_code == 422
+    assert "Choose the orchestration whose end starts a run." in text_of(refused)
+    said = {"source": source.pk, "outcomes": ["error"], "cooldown": "2", "enabled": "on"}
+    client.post(new, said)
+    made = Trigger.objects.get()
+    assert (made.kind, made.source, made.outcomes, made.cooldown) == (
+        *("orchestration", source, ["error"], 2),
+    )
+    client.post(reverse("trigger-edit", args=[made.pk]), said | {"outcomes": []})
+    made.refresh_from_db()
+    assert made.outcomes == []
+    assert "When Load ends" in text_of(client.get(reverse("schedule-list", args=[report.pk])))
+    move_to_trash(source, user=None)
+    assert "The orchestration that it follows was removed" in text_of(
+        client.get(reverse("schedule-list", args=[report.pk]))
+    )
+
+
+@pytest.fixture
+def hook() -> tuple[Trigger, str]:
+    orchestration = make_empty_orchestration(name="Report")
+    trigger = create_trigger(orchestration, user=None, kind=TriggerKind.WEBHOOK, cooldown=1)
+    return trigger, new_hook_secret(trigger)
+
+
+def call(client: Client, trigger: Trigger, body: Any = "", **headers: str) -> Any:
+    sent = body if isinstance(body, str) else json.dumps(body)
+    return client.post(
+        reverse("hook", args=[trigger.hook_key]),
+        sent,
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+def test_a_call_with_the_secret_starts_a_run(hook: tuple[Trigger, str]) -> None:
+    trigger, secret = hook
+    client = Client(enforce_csrf_checks=True)
+    answer = call(
+        client, trigger, {"variables": {"day": "today"}}, Authorization=f"Bearer {secret}"
+    )
+    assert answer.status_code == 202
+    assert answer.json()["is_new"] is True
+    event = TriggerEvent.objects.get()
+    [made] = fire_ready([trigger.pk], event.at)
+    run = Run.objects.get(pk=made)
+    assert run.variables == {"day": "today"}
+    assert [(u["kind"], u["words"]) for u in run.updates] == [("hook", "call from 127.0.0.1")]
+    assert secret not in json.dumps(run.updates)
+
+
+def test_a_signed_body_will_do(client: Client, hook: tuple[Trigger, str]) -> None:
+    trigger, secret = hook
+    digest = hmac.new(secret.encode(), b'{"a": 1}', hashlib.sha256).hexdigest()
+    signed = {"X-Hub-Signature-256": f"sha256={digest}"}
+    assert call(client, trigger, '{"a": 1}', **signed).status_code == 202
+    assert call(client, trigger, '{"a": 2}', **signed).status_code == 401
+
+
+def test_the_same_key_counts_once(client: Client, hook: tuple[Trigger, str]) -> None:
+    trigger, secret = hook
+    headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "order-4711"}
+    answers = [call(client, trigger, **headers).json() for _ in range(2)]
+    assert answers == [
+        {"event": "order-4711", "is_new": True},
+        {"event": "order-4711", "is_new": False},
+    ]
+    assert TriggerEvent.objects.count() == 1
+
+
+def test_who_does_not_know_the_secret_learns_nothing(
+    client: Client, hook: tuple[Trigger, str]
+) -> None:
+    trigger, secret = hook
+    wrong = call(client, trigger, Authorization="Bearer wrong")
+    unknown = client.post(reverse("hook", args=["unknown"]), headers={"Authorization": "Bearer x"})
+    assert (wrong.status_code, wrong.json()) == (unknown.status_code, unknown.json())
+    assert wrong.status_code == 401
+    again = new_hook_secret(trigger)
+    assert call(client, trigger, Authorization=f"Bearer {secret}").status_code == 401
+    assert call(client, trigger, Authorization=f"Bearer {again}").status_code == 202
+    assert client.get(reverse("hook", args=[trigger.hook_key])).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("{", "The body is no JSON; send an object, or nothing."),
+        ("[1]", 'Send a JSON object such as {"variables": {"day": "2026-12-24"}}.'),
+        ('{"variables": [1]}', 'Send a JSON object such as {"variables": {"day": "2026-12-24"}}.'),
+        ("[" * 100_000, "The body is no JSON; send an object, or nothing."),
+    ],
+)
+def test_a_body_that_says_nothing_is_refused(
+    client: Client, hook: tuple[Trigger, str], body: str, message: str
+) -> None:
+    trigger, secret = hook
+    answer = call(client, trigger, body, Authorization=f"Bearer {secret}")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (422, message)
+    assert not TriggerEvent.objects.exists()
+
+
+def test_a_body_that_is_too_large_is_refused(client: Client, hook: tuple[Trigger, str]) -> None:
+    trigger, secret = hook
+    answer = call(client, trigger, " " * 1_048_577, Authorization=f"Bearer {secret}")
+    assert answer.status_code == 413
+
+
+def test_calls_are_limited(client: Client, hook: tuple[Trigger, str], settings: Any) -> None:
+    settings.API_RATE_LIMIT = 3
+    trigger, _ = hook
+    codes = [call(client, trigger).status_code for _ in range(5)]
+    assert codes == [401, 401, 401, 429, 429]
+
+
+def test_the_secret_is_shown_once_and_stored_as_cipher(client: Client) -> None:
+    client.force_login(make_user(role="Editor"))
+    report = make_empty_orchestration(name="Report")
+    new = reverse("trigger-source-new", args=[report.pk, "webhook"])
+    shown = client.post(new, {"cooldown": "1", "enabled": "on"}, headers=HTMX)
+    trigger = Trigger.objects.get()
+    secret = shown.context["secret"]
+    assert secret in shown.content.decode()
+    assert shown["Cache-Control"].startswith("max-age=0")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT hook_secret FROM orchestrations_trigger")
+        assert secret not in str(cursor.fetchall())
+    for page in (
+        reverse("trigger-edit", args=[trigger.pk]),
+        reverse("schedule-list", args=[report.pk]),
+    ):
+        assert secret not in client.get(page).content.decode()
+    again = client.post(reverse("trigger-secret", args=[trigger.pk]), headers=HTMX)
+    assert again.context["secret"] != secret
