@@ -26,6 +26,23 @@ from orchestrations.services.triggers import on_table_updated
 from orchestrations.signals import run_ended
 
 BEFORE = "_before"
+# What people may change, and what the audit calls it.
+LIMITS = {
+    "is_enabled": "On",
+    "runs": "Runs kept",
+    "days": "Days kept",
+    "failed_days": "Days kept after a failure",
+    "delivery_days": "Days messages are kept",
+    "audit_days": "Days the audit is kept",
+}
+CALENDAR = {
+    "name": "Name",
+    "country": "Country",
+    "subdivision": "Part",
+    "weekdays": "Days off",
+    "dates": "Dates",
+    "windows": "Windows",
+}
 # Beat's models, for what people change in the admin panel; the shadows of schedules are silent.
 CRON = {
     name: name.replace("_", " ").capitalize()
@@ -154,24 +171,8 @@ def watch_changes() -> None:
             skips_end=True,
         ),
     )
-    limits = {
-        "is_enabled": "On",
-        "runs": "Runs kept",
-        "days": "Days kept",
-        "failed_days": "Days kept after a failure",
-        "delivery_days": "Days messages are kept",
-        "audit_days": "Days the audit is kept",
-    }
-    watch("orchestrations.Retention", Watched("retention", limits))
-    days = {
-        "name": "Name",
-        "country": "Country",
-        "subdivision": "Part",
-        "weekdays": "Days off",
-        "dates": "Dates",
-        "windows": "Windows",
-    }
-    watch("orchestrations.Calendar", Watched("calendar", days))
+    watch("orchestrations.Retention", Watched("retention", LIMITS))
+    watch("orchestrations.Calendar", Watched("calendar", CALENDAR))
     for name, fields in BEAT.items():
         watch(f"django_celery_beat.{name}", Watched(_words(name), fields, only_people=True))
 

@@ -20,6 +20,7 @@ from orchestrations.queries.schedules import words
 from orchestrations.scheduling.preview import check_timing
 from orchestrations.scheduling.slots import PROJECTED
 from orchestrations.services import schedules as services
+from orchestrations.services.schedule_checks import option_errors
 from orchestrator_site.lib.access import EDIT, OPERATE, person
 
 if TYPE_CHECKING:  # generic for the type checker, plain classes for Python
@@ -67,7 +68,7 @@ class ScheduleAdminForm(ScheduleForm):
                 for name, text in getattr(error, "fields", {}).items():
                     self.add_error(name, text)
         said = {name: cleaned[name] for name in SAID if name in cleaned}
-        for name, text in services.option_errors(said).items():
+        for name, text in option_errors(said).items():
             if name not in self.errors:
                 self.add_error(name, text)
         return cleaned
@@ -94,7 +95,6 @@ class ScheduleAdmin(ScheduleBase):
             "lead",
             "next_fire_at",
             "off_since",
-            "switched_by",
             "paused_by",
             "created_by",
             "created_at",

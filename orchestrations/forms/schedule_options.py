@@ -11,7 +11,7 @@ from django import forms
 from orchestrations.enums import GapPolicy, HeldPolicy, Misfire, Overlap, RepeatPolicy
 from orchestrations.forms.timing import WALL
 from orchestrations.models import Calendar, Schedule
-from orchestrations.services.schedules import LEAST_CONFIDENCE, MOST_CONFIDENCE
+from orchestrations.services.schedule_checks import LEAST_CONFIDENCE, MOST_CONFIDENCE
 from orchestrator_site.lib import cron as crons
 from orchestrator_site.lib.sentences import joined
 
@@ -74,6 +74,8 @@ def _moment(name: str, label: str) -> forms.CharField:
 
 class OptionFields(forms.Form):
     """The fields that most schedules leave as they are; moments are of the schedule's zone."""
+
+    schedule: Schedule | None
 
     overlap = _choice("overlap", "While a run is unfinished", Overlap.choices)
     misfire = _choice("misfire", "Moments that were missed", Misfire.choices)
@@ -167,10 +169,6 @@ class OptionFields(forms.Form):
         """Something is not as usual, or wrong."""
         return bool(self.summary) or any(name in self.errors for name in (*USUAL, "ready"))
 
-    def stored_moment(self, name: str) -> datetime | None:
-        """Return a moment as it is stored; None where there is none."""
-        raise NotImplementedError(name)
-
     def _read_moment(self, name: str) -> datetime | None:
         """Read a wall-clock time of the schedule's zone; one that was not touched stays exact."""
         text = str(self.cleaned_data[name]).strip()
@@ -178,7 +176,7 @@ class OptionFields(forms.Form):
             return None
         zone_name = str(self.data.get("timezone", "UTC"))
         zone = ZoneInfo(zone_name if crons.is_zone(zone_name) else "UTC")
-        stored = self.stored_moment(name)
+        stored: datetime | None = getattr(self.schedule, name, None)
         if stored is not None and _wall(stored, zone) == text[:16]:
             return stored
         try:

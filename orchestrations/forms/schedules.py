@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -108,10 +108,6 @@ class ScheduleForm(OptionFields, TimingForm):
         except (InvalidOrchestration, NotAllowed) as error:
             self.refuse(error)
             return None
-
-    def stored_moment(self, name: str) -> datetime | None:
-        """Return a moment as it is stored."""
-        return None if self.schedule is None else getattr(self.schedule, name)
 
     def _kept_expression(self) -> str:
         """Return the expression as it is stored already where the choice still means the same."""

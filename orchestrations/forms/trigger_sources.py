@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from orchestrations.enums import RunStatus, TriggerKind
 from orchestrations.exceptions import InvalidOrchestration, NotAllowed
+from orchestrations.forms.trigger_fields import TriggerFields
 from orchestrations.models import Orchestration, Trigger
 from orchestrations.services import triggers
 from orchestrations.services.followers import circle_of
@@ -17,44 +18,10 @@ from orchestrations.services.followers import circle_of
 OUTCOMES = tuple((str(status), status.label) for status in triggers.OUTCOMES)
 
 
-class SourceForm(forms.Form):
-    """What all these triggers have: a name, a cool-down, a switch."""
+class SourceForm(TriggerFields):
+    """What these triggers have in common."""
 
     kind: TriggerKind
-    name = forms.CharField(
-        required=False,
-        label="Name",
-        max_length=triggers.LONGEST_NAME,
-        widget=forms.TextInput(
-            attrs={
-                "class": "form-control",
-                "autocomplete": "off",
-                "aria-describedby": "id_name_helptext feedback-name",
-            }
-        ),
-        error_messages={"max_length": f"Use {triggers.LONGEST_NAME} characters or fewer."},
-    )
-    cooldown = forms.IntegerField(
-        label="Run max once per",
-        min_value=1,
-        max_value=triggers.LONGEST_COOLDOWN,
-        widget=forms.NumberInput(
-            attrs={
-                "class": "form-control",
-                "inputmode": "numeric",
-                "aria-describedby": "cooldown-help feedback-cooldown",
-            }
-        ),
-        error_messages={
-            "required": "Say how many minutes.",
-            "invalid": "This takes a whole number of minutes.",
-            "min_value": "Use 1 minute or more.",
-            "max_value": "Use %(limit_value)s minutes or fewer.",
-        },
-    )
-    enabled = forms.BooleanField(
-        required=False, label="Enabled", widget=forms.CheckboxInput(attrs={"role": "switch"})
-    )
 
     def __init__(
         self,
@@ -78,11 +45,7 @@ class SourceForm(forms.Form):
                 return triggers.update_trigger(self.trigger, user=user, **said)
             return triggers.create_trigger(self.orchestration, user=user, kind=self.kind, **said)
         except (InvalidOrchestration, NotAllowed) as error:
-            fields = error.fields if isinstance(error, InvalidOrchestration) else {}
-            for name, text in fields.items():
-                self.add_error(name if name in self.fields else None, text)
-            if not fields:
-                self.add_error(None, str(error))
+            self.refuse(error)
             return None
 
     def content(self) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib.auth.models import User
-from django.core.validators import MaxLengthValidator
 from django.http import QueryDict
 from django.urls import reverse_lazy
 
 from components.queries.table_choices import tables_like
 from components.validators import TABLE_KEY, TABLE_KEY_HELP
 from orchestrations.enums import TriggerNeeds
-from orchestrations.exceptions import InvalidOrchestration, NotAllowed, OrchestrationsError
+from orchestrations.exceptions import InvalidOrchestration, NotAllowed
+from orchestrations.forms.trigger_fields import TriggerFields
 from orchestrations.models import Orchestration, Trigger
 from orchestrations.queries.triggers import WatchedTable, chosen_tables, own_tables
 from orchestrations.services import triggers
@@ -44,24 +44,9 @@ def _minutes(name: str, label: str, most: int = triggers.LONGEST_COOLDOWN) -> fo
     )
 
 
-class TriggerForm(forms.Form):
+class TriggerForm(TriggerFields):
     """The dialog that adds a trigger to an orchestration, or changes one."""
 
-    name = forms.CharField(
-        required=False,
-        label="Name",
-        help_text="Leave blank to call it by its tables",
-        validators=[MaxLengthValidator(LONGEST_NAME, f"Use {LONGEST_NAME} characters or fewer.")],
-        widget=forms.TextInput(
-            attrs={
-                "class": "form-control",
-                "autocomplete": "off",
-                "maxlength": LONGEST_NAME,
-                "placeholder": "Such as Sales are in",
-                "aria-describedby": "id_name_helptext feedback-name",
-            }
-        ),
-    )
     add = forms.CharField(
         required=False,
         label="Add a table",
@@ -75,24 +60,6 @@ class TriggerForm(forms.Form):
             }
         ),
     )
-    cooldown = forms.IntegerField(
-        label="Run max once per",
-        min_value=1,
-        max_value=triggers.LONGEST_COOLDOWN,
-        widget=forms.NumberInput(
-            attrs={
-                "class": "form-control",
-                "inputmode": "numeric",
-                "aria-describedby": "cooldown-help feedback-cooldown",
-            }
-        ),
-        error_messages={
-            "required": "Say how many minutes.",
-            "invalid": "This takes a whole number of minutes.",
-            "min_value": "Use 1 minute or more.",
-            "max_value": "Use %(limit_value)s minutes or fewer.",
-        },
-    )
     needs = forms.ChoiceField(
         label="Needs",
         choices=TriggerNeeds.choices,
@@ -105,9 +72,6 @@ class TriggerForm(forms.Form):
     quorum = _minutes("quorum", "How many", triggers.MOST_TABLES)
     fresh_for = _minutes("fresh_for", "Updates count for")
     fallback_after = _minutes("fallback_after", "Run with what is there after")
-    enabled = forms.BooleanField(
-        required=False, label="Enabled", widget=forms.CheckboxInput(attrs={"role": "switch"})
-    )
 
     def __init__(
         self,
@@ -185,21 +149,13 @@ class TriggerForm(forms.Form):
                 return triggers.update_trigger(self.trigger, user=user, **said)
             return triggers.create_trigger(self.orchestration, user=user, **said)
         except (InvalidOrchestration, NotAllowed) as error:
-            self._refuse(error)
+            self.refuse(error, {"tables": "add"})
             return None
 
     def _offered(self) -> list[str]:
         """Return the tables to choose from, with what was typed though it is none of them."""
         offered = [key for key in tables_like() if key not in self.tables]
         return offered if not self.typed or self.typed in offered else [*offered, self.typed]
-
-    def _refuse(self, error: OrchestrationsError) -> None:
-        fields = error.fields if isinstance(error, InvalidOrchestration) else {}
-        for name, text in fields.items():
-            at = "add" if name == "tables" else name
-            self.add_error(at if at in self.fields else None, text)
-        if not fields:
-            self.add_error(None, str(error))
 
 
 def _stored(trigger: Trigger | None) -> QueryDict:

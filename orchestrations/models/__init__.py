@@ -5,7 +5,6 @@ from __future__ import annotations
 from orchestrations.models.access import TokenGrant
 from orchestrations.models.calendar import Calendar
 from orchestrations.models.notification import BellLook, Delivery, Notification, SigningSecret
-from orchestrations.models.operation import Beat, Outage, SlotCheck
 from orchestrations.models.orchestration import Orchestration, OrchestrationVersion, Phase, Task
 from orchestrations.models.retention import Retention
 from orchestrations.models.run import Run, RunEvent, TaskAttempt, TaskRun
@@ -13,14 +12,12 @@ from orchestrations.models.schedule import Schedule, Slot
 from orchestrations.models.trigger import Trigger, TriggerEvent, TriggerTable
 
 __all__ = [
-    "Beat",
     "BellLook",
     "Calendar",
     "Delivery",
     "Notification",
     "Orchestration",
     "OrchestrationVersion",
-    "Outage",
     "Phase",
     "Retention",
     "Run",
@@ -28,7 +25,6 @@ __all__ = [
     "Schedule",
     "SigningSecret",
     "Slot",
-    "SlotCheck",
     "Task",
     "TaskAttempt",
     "TaskRun",

@@ -14,12 +14,10 @@ from orchestrator_site.lib.days import DayRules, DaysError, check_country
 class Calendar(models.Model):
     """Holidays of a country, days of the week, own dates and blackout windows.
 
-    Its times are wall-clock times of the schedule that uses it. `key` is what files call it.
+    Its times are wall-clock times of the schedule that uses it. Versions and files call it by its
+    name.
     """
 
-    key = models.CharField(
-        max_length=100, null=True, blank=True, unique=True, editable=False, help_text="In files."
-    )
     name = models.CharField(max_length=200, unique=True)
     country = models.CharField(max_length=2, blank=True, help_text="ISO 3166-1, such as CZ.")
     subdivision = models.CharField(max_length=10, blank=True, help_text="ISO 3166-2, such as BY.")

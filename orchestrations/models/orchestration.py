@@ -53,7 +53,7 @@ class ScheduleDesign(TypedDict):
     misfire_window: int | None  # minutes
     gap: str
     repeat: str
-    calendar: int | None
+    calendar: str | None  # its name
     on_held: str
     confidence: int | None  # per cent
     valid_from: str | None
@@ -65,7 +65,8 @@ class ScheduleDesign(TypedDict):
 class TriggerDesign(TypedDict):
     """A trigger in a version's definition; `tables` holds ids of tables.
 
-    `source` is an orchestration's id; the secret of a webhook is not kept.
+    `source` is an orchestration's id, `source_name` what it was called then. The secret of a
+    webhook is not kept.
     """
 
     id: int
@@ -79,6 +80,7 @@ class TriggerDesign(TypedDict):
     fresh_for: int | None  # minutes
     fallback_after: int | None  # minutes
     source: int | None
+    source_name: str
     outcomes: list[str]
     variables: dict[str, Any]
 

@@ -78,14 +78,6 @@ class Schedule(models.Model):
     off_since = models.DateTimeField(
         null=True, blank=True, help_text="Switched off at; the misfire policy looks back to it."
     )
-    switched_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
-        help_text="Who switched it, or its orchestration, last.",
-    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

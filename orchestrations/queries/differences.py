@@ -295,6 +295,7 @@ def _unusual_of_trigger(row: TriggerDesign) -> list[Change]:
             "fresh_for": None,
             "fallback_after": None,
             "source": None,
+            "source_name": "",
             "outcomes": [],
             "variables": {},
         }

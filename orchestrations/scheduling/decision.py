@@ -32,6 +32,7 @@ class Policy:
     misfire_window: int | None = None
     lead: timedelta = timedelta()
     paused_until: datetime | None = None
+    paused_by: str = ""
     refusal: tuple[SlotOutcome, str] | None = None
 
 
@@ -112,7 +113,8 @@ def _refused(policy: Policy, occurrence: Occurrence) -> Decision | None:
         return Decision(moment, SlotOutcome.HELD, occurrence.held)
     if policy.paused_until is not None and moment - policy.lead < policy.paused_until:
         until = _words(policy, policy.paused_until)
-        return Decision(moment, SlotOutcome.PAUSED, f"The schedule is paused until {until}.")
+        by = f" by {policy.paused_by}" if policy.paused_by else ""
+        return Decision(moment, SlotOutcome.PAUSED, f"The schedule is paused{by} until {until}.")
     return None
 
 

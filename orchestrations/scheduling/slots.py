@@ -154,7 +154,7 @@ def _take(now: datetime, batch: int, only: int | None) -> list[Schedule]:
         due = due.filter(pk=only)
     on_time_first = Case(When(next_fire_at__gte=now - ON_TIME, then=0), default=1)
     return list(
-        due.select_related("orchestration", "calendar")
+        due.select_related("orchestration", "calendar", "paused_by")
         .select_for_update(of=("self", "orchestration"), no_key=True, skip_locked=only is None)
         .order_by(on_time_first, "next_fire_at", "pk")[:batch]
     )
@@ -245,6 +245,7 @@ def _decide(due: _Due, known: _Known, now: datetime) -> list[Decision]:
         misfire_window=schedule.misfire_window,
         lead=schedule.ahead,
         paused_until=schedule.paused_until,
+        paused_by=schedule.paused_by.get_username() if schedule.paused_by else "",
         refusal=refusal,
     )
     decisions = decide(

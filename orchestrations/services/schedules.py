@@ -5,13 +5,12 @@ Locks are taken in the order orchestration, schedule, runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import TextChoices
 from django.utils import timezone as clock
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
@@ -20,12 +19,12 @@ from orchestrations.exceptions import InvalidSchedule, NotAllowed
 from orchestrations.models import Calendar, Orchestration, Schedule
 from orchestrations.models.orchestration import ScheduleDesign
 from orchestrations.queries.change_words import schedule_sentence
-from orchestrations.scheduling.preview import Preview, PreviewMoment, check_timing, preview
+from orchestrations.scheduling.preview import Preview, PreviewMoment, preview
 from orchestrations.scheduling.slots import TICKING, fire_due, latest, upcoming
 from orchestrations.services.projection import project, withdraw
 from orchestrations.services.ready_by import lead_for
+from orchestrations.services.schedule_checks import check_schedule
 from orchestrations.services.versions import record_version, schedule_design
-from orchestrations.validators import variable_errors
 from orchestrator_site.lib import cron as crons
 from orchestrator_site.lib.cron_words import describe_cron
 
@@ -41,7 +40,6 @@ __all__ = [
     "last_tick",
     "on_calendar_changed",
     "on_orchestration_changed",
-    "option_errors",
     "preview",
     "remove_schedules",
     "restore_schedules",
@@ -50,22 +48,6 @@ __all__ = [
     "update_schedule",
 ]
 
-MOST_MISFIRES = 100
-LONGEST_NAME = 200
-LONGEST_WINDOW = 60 * 24 * 366  # minutes
-LEAST_CONFIDENCE, MOST_CONFIDENCE = 50, 99  # per cent
-CHOICES: dict[str, type[TextChoices]] = {
-    "overlap": Overlap,
-    "misfire": Misfire,
-    "gap": GapPolicy,
-    "repeat": RepeatPolicy,
-    "on_held": HeldPolicy,
-}
-NUMBERS = {
-    "misfire_limit": (1, MOST_MISFIRES),
-    "misfire_window": (1, LONGEST_WINDOW),
-    "confidence": (LEAST_CONFIDENCE, MOST_CONFIDENCE),
-}
 TIMING = (
     *("cron", "timezone", "gap", "repeat", "calendar_id", "on_held", "confidence"),
     *("valid_from", "valid_to"),
@@ -137,7 +119,8 @@ def create_schedule(  # noqa: PLR0913  # keyword-only: one for each thing people
         name=name,
         **options,
     )
-    _check(schedule)
+    check_schedule(schedule)
+    schedule.paused_by = user if schedule.paused_until else None
     now = clock.now()
     _arm(schedule, since=now, now=now)
     schedule.save()
@@ -166,9 +149,12 @@ def update_schedule(
     schedule.refresh_from_db(fields=["next_fire_at", "off_since"])
     before = schedule_design(schedule)
     timing = [getattr(schedule, field) for field in TIMING]
+    paused_until = schedule.paused_until
     for field, value in changes.items():
         setattr(schedule, field, value)
-    _check(schedule)
+    if schedule.paused_until != paused_until:
+        schedule.paused_by = user if schedule.paused_until else None
+    check_schedule(schedule)
     if timing != [getattr(schedule, field) for field in TIMING]:
         _arm(schedule, since=now, now=now)
     schedule.save()
@@ -271,7 +257,7 @@ def on_calendar_changed(calendar: Calendar) -> None:
     Call it in the same transaction, after saving the calendar.
     """
     found = calendar.schedules.filter(deleted_at=None, next_fire_at__isnull=False)
-    for row in found.select_related("orchestration").order_by("orchestration", "pk"):
+    for row in found.select_related("orchestration").order_by("orchestration_id", "pk"):
         schedule, now = _locked(row), clock.now()
         _settle(schedule.pk, now)
         schedule.refresh_from_db()
@@ -363,15 +349,28 @@ def _restore(schedule: Schedule, design: ScheduleDesign, *, was_on: bool) -> Non
     for field, value in design.items():
         if field in MOMENTS:
             value = datetime.fromisoformat(str(value)) if value else None  # noqa: PLW2901
-        if field != "id":
-            setattr(schedule, "calendar_id" if field == "calendar" else field, value)
+        if field == "calendar":
+            schedule.calendar = _calendar(design)
+        elif field != "id":
+            setattr(schedule, field, value)
     schedule.deleted_at = None
-    _check(schedule)
+    check_schedule(schedule)
     if not (was_on and _is_on(schedule)) or timing != [getattr(schedule, f) for f in TIMING]:
         schedule.off_since = now
         _arm(schedule, since=now, now=now)
     schedule.save()
     project(schedule, enabled=_is_on(schedule))
+
+
+def _calendar(design: ScheduleDesign) -> Calendar | None:
+    """Return the calendar of a version's schedule; raises InvalidSchedule where it is gone."""
+    if design["calendar"] is None:
+        return None
+    found = Calendar.objects.filter(name=design["calendar"]).first()
+    if found is None:
+        text = f"There is no calendar “{design['calendar']}” any more; make it again first."
+        raise InvalidSchedule(text, fields={"calendar": text})
+    return found
 
 
 def _arm(schedule: Schedule, *, since: datetime, now: datetime) -> None:
@@ -403,34 +402,3 @@ def _is_on(schedule: Schedule) -> bool:
         and orchestration.is_enabled
         and orchestration.deleted_at is None
     )
-
-
-def _check(schedule: Schedule) -> None:
-    """Tidy what was typed; raises InvalidSchedule with every field that is wrong."""
-    wrong = variable_errors(schedule.variables)
-    try:
-        schedule.cron = check_timing(schedule.cron, schedule.timezone)
-    except InvalidSchedule as error:
-        wrong.update(error.fields)
-    schedule.name = schedule.name.strip()
-    if len(schedule.name) > LONGEST_NAME:
-        wrong["name"] = f"The name is longer than {LONGEST_NAME} characters."
-    said = (*CHOICES, *NUMBERS, "valid_from", "valid_to")
-    wrong.update(option_errors({field: getattr(schedule, field) for field in said}))
-    if wrong:
-        raise InvalidSchedule(" ".join(wrong.values()), fields=wrong)
-
-
-def option_errors(said: Mapping[str, Any]) -> dict[str, str]:
-    """Return a sentence for each option given that is wrong: policies, numbers and limits."""
-    wrong: dict[str, str] = {}
-    for field, (low, high) in NUMBERS.items():
-        if said.get(field) is not None and not low <= said[field] <= high:
-            wrong[field] = f"This takes a whole number from {low} to {high}."
-    for field, allowed in CHOICES.items():
-        if field in said and said[field] not in allowed.values:
-            wrong[field] = f"This takes one of: {', '.join(allowed.values)}."
-    first, last = said.get("valid_from"), said.get("valid_to")
-    if first and last and last <= first:
-        wrong["valid_to"] = "The end must come after the beginning."
-    return wrong

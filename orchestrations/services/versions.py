@@ -32,10 +32,11 @@ CHANGE_LENGTH = 500
 
 def surroundings(orchestration: Orchestration) -> Surroundings:
     """Return schedules, triggers and notifications as their rows are now."""
-    triggers = orchestration.triggers.filter(deleted_at=None).prefetch_related("tables")
+    schedules = orchestration.schedules.filter(deleted_at=None).select_related("calendar")
+    triggers = orchestration.triggers.filter(deleted_at=None).select_related("source")
     return {
-        "schedules": [schedule_design(s) for s in orchestration.schedules.filter(deleted_at=None)],
-        "triggers": [trigger_design(t) for t in triggers],
+        "schedules": [schedule_design(s) for s in schedules],
+        "triggers": [trigger_design(t) for t in triggers.prefetch_related("tables")],
         "notifications": [_notification(n) for n in orchestration.notifications.all()],
     }
 
@@ -108,7 +109,7 @@ def schedule_design(schedule: Schedule) -> ScheduleDesign:
         "misfire_window": schedule.misfire_window,
         "gap": str(schedule.gap),
         "repeat": str(schedule.repeat),
-        "calendar": schedule.calendar_id,
+        "calendar": schedule.calendar.name if schedule.calendar else None,
         "on_held": str(schedule.on_held),
         "confidence": schedule.confidence,
         "valid_from": _moment(schedule.valid_from),
@@ -132,6 +133,7 @@ def trigger_design(trigger: Trigger) -> TriggerDesign:
         "fresh_for": trigger.fresh_for,
         "fallback_after": trigger.fallback_after,
         "source": trigger.source_id,
+        "source_name": trigger.source.name if trigger.source else "",
         "outcomes": list(trigger.outcomes),
         "variables": trigger.variables,
     }

@@ -20,14 +20,15 @@ BEARER = "Bearer "
 @require_POST
 def hook(request: HttpRequest, key: str) -> HttpResponse:
     """Take the call of a program that knows the secret; the same answer for all that do not."""
-    verdict = rate_limits.call(f"hook {key}")
-    if not verdict.is_allowed:
-        text = "Too many calls, try again later."
-        return _refused(429, "too_many_requests", text, verdict.retry_after)
     if len(request.body) > hooks.LARGEST_BODY:
         return _refused(413, "too_large", f"A body may have {hooks.LARGEST_BODY} bytes at most.")
     call = _call(request)
     trigger = hooks.find_hook(key, call)
+    # Strangers are counted by where they come from: there is no end of addresses to be guessed.
+    verdict = rate_limits.call(f"hook {key}") if trigger else rate_limits.stranger(call.address)
+    if not verdict.is_allowed:
+        text = "Too many calls, try again later."
+        return _refused(429, "too_many_requests", text, verdict.retry_after)
     if trigger is None:
         return _refused(401, "unauthorized", "The address or the secret is wrong.")
     try:

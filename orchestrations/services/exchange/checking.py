@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestrations.enums import Channel, NotificationEvent
 from orchestrations.exceptions import InvalidSchedule
+from orchestrations.models import Calendar
 from orchestrations.scheduling.preview import check_timing
 from orchestrations.services.exchange.documents import (
     USUAL_SCHEDULE,
@@ -22,7 +23,7 @@ from orchestrations.services.exchange.documents import (
 from orchestrations.services.exchange.keys import KEY, KEY_HELP, MAX_KEY
 from orchestrations.services.exchange.problems import Path
 from orchestrations.services.exchange.reading import Documents
-from orchestrations.services.schedules import option_errors
+from orchestrations.services.schedule_checks import option_errors
 from orchestrations.services.triggers import trigger_errors
 from orchestrations.validators import variable_errors
 
@@ -79,6 +80,7 @@ SCHEDULE: dict[str, Any] = {
     "misfire_window": WHOLE,
     "gap": TEXT,
     "repeat": TEXT,
+    "calendar": TEXT,
     "on_held": TEXT,
     "confidence": WHOLE,
     "valid_from": TEXT,
@@ -139,6 +141,7 @@ class _Checker:
 
     def __init__(self, documents: Documents) -> None:
         self.documents = documents
+        self.calendars = set(Calendar.objects.values_list("name", flat=True))
 
     def configuration(self, path: Path, value: Any) -> dict[str, Any]:
         fields = self._fields(path, value, CONFIGURATION, required=("component", "name"))
@@ -195,6 +198,9 @@ class _Checker:
             whole[name] = self._moment((*path, name), whole[name])
         for name, text in option_errors(whole).items():
             self.documents.problem((*path, name), text)
+        if whole["calendar"] is not None and whole["calendar"] not in self.calendars:
+            text = f"There is no calendar “{whole['calendar']}”; make it in the admin panel first."
+            self.documents.problem((*path, "calendar"), text)
         if "cron" in fields:
             whole["cron"] = self._timing(path, whole)
         return whole

@@ -35,6 +35,7 @@ USUAL_SCHEDULE: dict[str, Any] = {
     "misfire_window": None,
     "gap": "usual",
     "repeat": "usual",
+    "calendar": None,
     "on_held": "skip",
     "confidence": None,
     "valid_from": None,

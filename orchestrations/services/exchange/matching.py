@@ -15,11 +15,7 @@ Design = Mapping[str, Any]
 def match_schedules(old: Sequence[Design], wanted: Sequence[Design]) -> list[dict[str, Any]]:
     """Return the wanted schedules as versions hold them, each with the id that it has; 0 is new."""
     designs = [
-        {
-            "calendar": None,
-            **{k: v for k, v in row.items() if k != "enabled"},
-            "is_enabled": row["enabled"],
-        }
+        {**{k: v for k, v in row.items() if k != "enabled"}, "is_enabled": row["enabled"]}
         for row in wanted
     ]
     return _matched(old, designs, lambda row: (row["cron"], row["timezone"]))
@@ -37,9 +33,10 @@ def match_triggers(old: Sequence[Design], wanted: Sequence[Design]) -> list[dict
             "quorum": row["quorum"],
             "fresh_for": row["fresh_for"],
             "fallback_after": row["fallback_after"],
-            "kind": row.get("kind", "tables"),
-            "source": row.get("source"),
-            "outcomes": row.get("outcomes", []),
+            "kind": "tables",
+            "source": None,
+            "source_name": "",
+            "outcomes": [],
             "variables": row["variables"],
         }
         for row in wanted

@@ -38,6 +38,7 @@ TRIGGER: dict[str, Any] = {
     "fresh_for": None,
     "fallback_after": None,
     "source": None,
+    "source_name": "",
     "outcomes": [],
     "tables": ["in.c-shop.orders"],
     "variables": {},

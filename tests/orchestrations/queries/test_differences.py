@@ -242,6 +242,7 @@ def test_triggers_and_notifications_with_masked_recipients() -> None:
         "fresh_for": None,
         "fallback_after": None,
         "source": None,
+        "source_name": "",
         "outcomes": [],
         "tables": ["in.c-shop.orders"],
         "variables": {},

@@ -53,6 +53,7 @@ def test_creating_makes_the_rows_and_a_version() -> None:
             "fresh_for": None,
             "fallback_after": None,
             "source": None,
+            "source_name": "",
             "outcomes": [],
             "tables": [ITEMS, ORDERS],
             "variables": {"day": "today"},
