@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, TypedDict
 
 from django.db.models import TextChoices
 
 from orchestrations.enums import GapPolicy, HeldPolicy, Misfire, Overlap, RepeatPolicy
 from orchestrations.exceptions import InvalidSchedule
-from orchestrations.models import Schedule
+from orchestrations.models import Calendar, Schedule
 from orchestrations.scheduling.preview import check_timing
 from orchestrations.validators import variable_errors
 
@@ -29,6 +30,24 @@ NUMBERS = {
     "misfire_window": (1, LONGEST_WINDOW),
     "confidence": (LEAST_CONFIDENCE, MOST_CONFIDENCE),
 }
+
+
+class Options(TypedDict, total=False):
+    """What a schedule may say besides when it fires."""
+
+    overlap: Overlap
+    misfire: Misfire
+    misfire_limit: int
+    misfire_window: int | None  # minutes
+    gap: GapPolicy
+    repeat: RepeatPolicy
+    calendar: Calendar | None
+    on_held: HeldPolicy
+    confidence: int | None  # per cent
+    valid_from: datetime | None
+    valid_to: datetime | None
+    paused_until: datetime | None
+    variables: dict[str, Any]
 
 
 def check_schedule(schedule: Schedule) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, Unpack
+from typing import Unpack
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone as clock
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from orchestrations.enums import GapPolicy, HeldPolicy, Misfire, Overlap, RepeatPolicy
+from orchestrations.enums import Misfire
 from orchestrations.exceptions import InvalidSchedule, NotAllowed
 from orchestrations.models import Calendar, Orchestration, Schedule
 from orchestrations.models.orchestration import ScheduleDesign
@@ -23,7 +23,7 @@ from orchestrations.scheduling.preview import Preview, PreviewMoment, preview
 from orchestrations.scheduling.slots import TICKING, fire_due, latest, upcoming
 from orchestrations.services.projection import project, withdraw
 from orchestrations.services.ready_by import lead_for
-from orchestrations.services.schedule_checks import check_schedule
+from orchestrations.services.schedule_checks import Options, check_schedule
 from orchestrations.services.versions import record_version, schedule_design
 from orchestrator_site.lib import cron as crons
 from orchestrator_site.lib.cron_words import describe_cron
@@ -65,24 +65,6 @@ HOUSEKEEPING = (
 )
 # Seconds after which an unread message is dropped: a later one does the same work.
 EXPIRE = {IntervalSchedule.SECONDS: 60, IntervalSchedule.HOURS: 3600}
-
-
-class Options(TypedDict, total=False):
-    """What a schedule may say besides when it fires."""
-
-    overlap: Overlap
-    misfire: Misfire
-    misfire_limit: int
-    misfire_window: int | None  # minutes
-    gap: GapPolicy
-    repeat: RepeatPolicy
-    calendar: Calendar | None
-    on_held: HeldPolicy
-    confidence: int | None  # per cent
-    valid_from: datetime | None
-    valid_to: datetime | None
-    paused_until: datetime | None
-    variables: dict[str, Any]
 
 
 class Changes(Options, total=False):

@@ -15,8 +15,10 @@ from components.enums import TokenScope
 from components.services.configurations import create_configuration, update_configuration
 from components.services.jobs import create_job
 from components.services.tokens import create_token
+from orchestrations.enums import TriggerKind
 from orchestrations.services.notifications import save_notifications, signing_secret
 from orchestrations.services.orchestration_tokens import refresh_token
+from orchestrations.services.triggers import create_trigger, new_hook_secret
 from orchestrator_site.api import api
 from tests.builders import make_component, make_orchestration, make_user
 from tests.site.test_every_address import ADDRESSES, path_of, project
@@ -44,7 +46,9 @@ def secrets() -> tuple[dict[str, int], list[str]]:
     _, own = refresh_token(orchestration, user=user)
     _, token = create_token(user, name="Mine", scope=TokenScope.WRITE)
     ids |= {"configurations": configuration.pk, "orchestrations": orchestration.pk, "jobs": job.pk}
-    return ids, [*MARKS, own, token, signing_secret(orchestration)]
+    hook = create_trigger(orchestration, user=user, kind=TriggerKind.WEBHOOK)
+    ids["triggers"] = hook.pk
+    return ids, [*MARKS, own, token, signing_secret(orchestration), new_hook_secret(hook)]
 
 
 def found_in(answer: HttpResponseBase, secrets: list[str]) -> list[str]:

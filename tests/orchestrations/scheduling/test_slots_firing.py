@@ -13,7 +13,7 @@ from orchestrations.enums import Misfire, Overlap, RunStatus, SlotOutcome, Start
 from orchestrations.models import OrchestrationVersion, Run, RunEvent, Schedule, Slot
 from orchestrations.scheduling import slots
 from orchestrations.scheduling.slots import FireReport, fire_due, latest, next_wake, upcoming
-from tests.builders import make_empty_orchestration, make_schedule
+from tests.builders import make_empty_orchestration, make_schedule, make_user
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -437,3 +437,13 @@ def test_a_broker_that_is_away_is_one_line_and_the_runs_stand(
     assert Run.objects.count() == 5
     assert len(caplog.messages) == 1
     assert "; 5 messages of orchestrations.tasks.advance_runs wait." in caplog.messages[0]
+
+
+def test_a_pause_names_who_paused() -> None:
+    schedule = make_schedule(NOON, paused_until=NOON + HOUR, paused_by=make_user(name="anna"))
+
+    fire_due(NOON)
+
+    assert schedule.slots.get().reason == (
+        "The schedule is paused by anna until 2026-06-01 13:00 UTC."
+    )

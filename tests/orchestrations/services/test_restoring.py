@@ -8,8 +8,8 @@ import time_machine
 
 from components.models import Configuration
 from orchestrations.enums import Misfire, VersionPart
-from orchestrations.exceptions import InvalidOrchestration, NotAllowed
-from orchestrations.models import Orchestration, Run, Schedule
+from orchestrations.exceptions import InvalidOrchestration, InvalidSchedule, NotAllowed
+from orchestrations.models import Calendar, Orchestration, Run, Schedule
 from orchestrations.models.orchestration import Definition
 from orchestrations.scheduling.slots import fire_due
 from orchestrations.services import schedules, triggers
@@ -250,3 +250,19 @@ def test_copying_an_earlier_version() -> None:
     assert copy.versions.get().change == "Copied from “Empty”, version 4."
     assert [task.key for phase in copy.phases.all() for task in phase.tasks.all()] == ["t1"]
     assert copy.schedules.get().name == "Mornings"
+
+
+def test_a_version_whose_calendar_is_gone_is_refused() -> None:
+    orchestration = full()
+    calendar = Calendar.objects.create(name="House")
+    schedule = Schedule.objects.get()
+    schedules.update_schedule(schedule, calendar=calendar)
+    held = orchestration.versions.latest("number").number
+    schedules.update_schedule(schedule, calendar=None)
+    calendar.delete()
+    with pytest.raises(InvalidSchedule, match="There is no calendar “House” any more"):
+        restore_version(orchestration, held, user=None)
+    Calendar.objects.create(name="House")
+    restore_version(orchestration, held, user=None)
+    schedule.refresh_from_db()
+    assert schedule.calendar == Calendar.objects.get()

@@ -5,7 +5,17 @@ from collections.abc import Callable
 import pytest
 
 from components.models import Configuration, ConfigurationVersion
-from orchestrations.models import Orchestration, OrchestrationVersion
+from orchestrations.enums import HeldPolicy, TriggerKind
+from orchestrations.models import (
+    Calendar,
+    Orchestration,
+    OrchestrationVersion,
+    Schedule,
+    Trigger,
+)
+from orchestrations.services.exchange.problems import ExchangeError
+from orchestrations.services.schedules import update_schedule
+from orchestrations.services.triggers import create_trigger
 from orchestrator_site.lib.secrets import decrypt_tree
 from tests.orchestrations.services.exchange.conftest import (
     SECRETS,
@@ -130,7 +140,7 @@ def test_exporting_applying_to_an_empty_installation_and_exporting_is_the_same(
     shop = Configuration.objects.get(key="shop-db")
     assert decrypt_tree(shop.parameters)["#password"] == "hunter2-and-more"
     assert shop.parameters["#password"].startswith("enc::")
-    nightly = Orchestration.objects.get(key="nightly")
+    nightly = Orchestration.objects.get(name="Nightly")
     assert (nightly.version, nightly.versions.get().change) == (1, "Created from a file.")
     assert nightly.versions.get().definition["schedules"] != []
     # again, with secrets and without them
@@ -145,3 +155,34 @@ def test_applying_what_is_there_makes_no_version() -> None:
     assert apply_text(text) == []
     assert (ConfigurationVersion.objects.count(), OrchestrationVersion.objects.count()) == before
     assert exported() == text
+
+
+@pytest.mark.usefixtures("project")
+def test_a_calendar_goes_by_its_name() -> None:
+    calendar = Calendar.objects.create(name="Holidays of Czechia", country="CZ")
+    schedule = Schedule.objects.get(name="Early")
+    update_schedule(schedule, calendar=calendar, on_held=HeldPolicy.MOVE)
+    text = exported()
+    assert "        calendar: Holidays of Czechia\n        on_held: move\n" in text
+    assert apply_text(text, sources=WITH_SECRETS) == []
+    update_schedule(schedule, calendar=None)
+    assert apply_text(text, sources=WITH_SECRETS) == [("change", "orchestration", "nightly")]
+    schedule.refresh_from_db()
+    assert schedule.calendar == calendar
+    unknown = text.replace("Holidays of Czechia", "Holidays")
+    with pytest.raises(ExchangeError, match="There is no calendar “Holidays”"):
+        apply_text(unknown, sources=WITH_SECRETS)
+
+
+@pytest.mark.usefixtures("project")
+def test_triggers_that_files_do_not_know_stay_as_they_are() -> None:
+    nightly = Orchestration.objects.get(name="Nightly")
+    hook = create_trigger(nightly, user=None, kind=TriggerKind.WEBHOOK)
+    text = exported()
+    assert text == NIGHTLY
+    changed = text.replace("cooldown: 20", "cooldown: 30")
+    assert apply_text(changed, sources=WITH_SECRETS) == [("change", "orchestration", "nightly")]
+    kept = Trigger.objects.get(pk=hook.pk)
+    assert (kept.deleted_at, kept.hook_key, kept.hook_secret) == (
+        *(None, hook.hook_key, hook.hook_secret),
+    )
