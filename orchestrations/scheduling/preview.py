@@ -41,7 +41,7 @@ class PreviewMoment:
 class Preview:
     """A schedule in words, and its next due moments in order.
 
-    `usual_gap` is the commonest time between two of them; None for fewer than three.
+    `usual_gap` is the commonest time between two of them; None where none comes twice.
     """
 
     words: str
@@ -96,9 +96,12 @@ def preview(  # noqa: PLR0913  # keyword-only: one for each thing that is said
         )
         for each, gap in zip(found, gaps, strict=True)
     ]
-    known = [gap for gap in gaps if gap is not None]
-    usual = Counter(known).most_common(1)[0][0] if len(known) > 1 else None
-    return Preview(crons.describe(cron, timezone), moments, usual)
+    return Preview(crons.describe(cron, timezone), moments, _usual(gaps))
+
+
+def _usual(gaps: Sequence[timedelta | None]) -> timedelta | None:
+    counted = Counter(gap for gap in gaps if gap is not None).most_common(1)
+    return next((gap for gap, times in counted if times > 1), None)
 
 
 def _begin(after: datetime, limits: Limits, lead: timedelta) -> datetime:

@@ -69,3 +69,20 @@ def test_the_preview_is_what_fires(seed: int) -> None:
     fired = list(schedule.slots.order_by("due_at").values_list("due_at", flat=True))
     assert fired[:MOMENTS] == shown
     assert len(shown) == MOMENTS
+
+
+@pytest.mark.parametrize(
+    ("cron", "usual", "gaps"),
+    [
+        ("0 6 * * *", 24, [None, 24, 24, 24, 24]),
+        ("0 6 * * 1-5", 24, [None, 72, 24, 24, 24]),
+        ("0 6 1,3,9,20 * *", None, [None, 48, 144, 264, 288]),
+    ],
+)
+def test_the_usual_distance_is_one_that_comes_twice(
+    cron: str, usual: float | None, gaps: list[float | None]
+) -> None:
+    found = preview(cron, "UTC", after=datetime(2026, 11, 26, 12, tzinfo=UTC))
+    hours = [moment.gap and moment.gap / timedelta(hours=1) for moment in found.occurrences]
+    assert hours == gaps
+    assert (found.usual_gap and found.usual_gap / timedelta(hours=1)) == usual
