@@ -145,6 +145,21 @@ class SlotOutcome(TextChoices):
     REJECTED = "rejected", "Rejected"
 
 
+class ProcessKind(TextChoices):
+    """What a process of the installation does, besides showing pages."""
+
+    SCHEDULER = "scheduler", "Scheduler"
+    CONTROL = "control", "Control worker"
+    JOBS = "jobs", "Jobs worker"
+
+
+class OutageKind(TextChoices):
+    """Why due moments were not decided in time."""
+
+    SILENCE = "silence", "Nothing fired"
+    CLOCK = "clock", "A clock jumped"
+
+
 class TriggerKind(TextChoices):
     """What a trigger waits for."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from celery.signals import worker_ready, worker_shutdown
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate, post_save, pre_delete, pre_save
 from django.dispatch import receiver
@@ -23,6 +24,7 @@ from orchestrations.services.notices import tell_of_end
 from orchestrations.services.runs import on_job_finished, on_job_started
 from orchestrations.services.schedules import ensure_housekeeping
 from orchestrations.services.triggers import on_table_updated
+from orchestrations.services.watching import Watcher, kind_of
 from orchestrations.signals import run_ended
 
 BEFORE = "_before"
@@ -102,6 +104,21 @@ def retime_schedules(run: Run, **_: Any) -> None:
 def tell_followers(run: Run, **_: Any) -> None:
     """Note the end of a run at the triggers that wait for it."""
     followers.on_run_ended(run)
+
+
+@worker_ready.connect
+def begin_watching(sender: Any, **_: Any) -> None:
+    """Let a worker say that it is there."""
+    sender.watcher = Watcher(kind_of(set(sender.app.amqp.queues.consume_from)))
+    sender.watcher.start()
+
+
+@worker_shutdown.connect
+def end_watching(sender: Any, **_: Any) -> None:
+    """Let a worker say that it stops."""
+    watcher = getattr(getattr(sender, "consumer", None), "watcher", None)
+    if watcher is not None:
+        watcher.end()
 
 
 @receiver(post_migrate)

@@ -84,3 +84,11 @@ def retime_schedules(orchestration_id: int) -> None:
     from orchestrations.services.ready_by import retime  # noqa: PLC0415  # leaf
 
     retime(orchestration_id)
+
+
+@shared_task
+def check_slots() -> None:
+    """Count all slots of the last day against the rule of time."""
+    from orchestrations.services.slot_checks import check_slots as check  # noqa: PLC0415  # leaf
+
+    check()

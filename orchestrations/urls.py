@@ -23,6 +23,7 @@ from orchestrations.views import (
     runs,
     schedules,
     search,
+    status,
     tokens,
     trash,
     triggers,
@@ -94,6 +95,13 @@ urlpatterns: list[URLPattern] = [
     ),
     path("configurations/<int:pk>/orchestrations/", links.usage, name="configuration-usage"),
     path("jobs/<int:pk>/run/", links.run_of_job, name="job-run"),
+    # Whether the installation works
+    path("status/", status.page, name="status"),
+    path("status/banner/", status.banner, name="status-banner"),
+    path("status/slots/count/", status.count_slots, name="status-count"),
+    path("healthz", status.healthz, name="healthz"),
+    path("readyz", status.readyz, name="readyz"),
+    path("metrics", status.metrics_text, name="metrics"),
     # Tokens
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/new/", tokens.token_new, name="token-new"),

@@ -15,6 +15,7 @@ from orchestrations.api import (
     run_logs,
     runs,
     schedules,
+    status,
     tokens,
     trash,
     triggers,
@@ -62,6 +63,7 @@ PARTS = (
     versions,
     trash,
     retention,
+    status,
     exchange,
 )
 for part in PARTS:

@@ -170,6 +170,7 @@ BASE_URL = env.url(
     f"http://{env.text('HOST', '127.0.0.1')}:{env.integer('PORT', 8000, low=1, high=65535)}",
     ["http", "https"],
 ).rstrip("/")
+ALARM_RECIPIENTS = env.words("ALARM_RECIPIENTS", [])
 WEBHOOK_PRIVATE_HOSTS = env.boolean("WEBHOOK_PRIVATE_HOSTS", default=True)
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 

@@ -139,7 +139,10 @@ class Slot(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["schedule", "due_at"], name="one_slot_per_moment")
         ]
-        indexes = [models.Index(fields=["schedule", "outcome", "-due_at"], name="slot_outcome")]
+        indexes = [
+            models.Index(fields=["schedule", "outcome", "-due_at"], name="slot_outcome"),
+            models.Index(fields=["decided_at", "outcome"], name="slot_decided"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.due_at:%Y-%m-%d %H:%M} {self.outcome}"

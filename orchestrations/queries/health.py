@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Max, Min, Q
 
 from components.enums import ACTIVE_JOB, JobStatus
 from components.models import Job
-from orchestrations.enums import RunStatus
-from orchestrations.models import Run
+from orchestrations.enums import ProcessKind, RunStatus
+from orchestrations.models import Process, Run
 from orchestrations.queries.schedules import overdue
 
-# Beat writes down what it sent every half minute; three misses are a failure.
-TICK_LATE = timedelta(seconds=100)
+# Nothing fired for so long: a banner on every page, and one message.
+SILENT = timedelta(seconds=30)
+# What was seen later than this from now was written by a clock that is wrong.
+AHEAD = timedelta(seconds=5)
 LATE = timedelta(seconds=60)
 
 
@@ -23,7 +25,7 @@ class Health:
     """What the dashboard says about the scheduler and the workers at one moment."""
 
     now: datetime
-    last_tick: datetime | None
+    last_seen: datetime | None
     scheduler_lag: timedelta
     running_jobs: int
     workers: int
@@ -34,10 +36,12 @@ class Health:
     @property
     def scheduler(self) -> str:
         """What is wrong with the scheduler, as a sentence; empty where it does its work."""
-        if self.last_tick is None:
+        if self.last_seen is None:
             return "The scheduler has not started yet."
-        if self.now - self.last_tick > TICK_LATE or self.scheduler_lag > LATE:
-            return "The scheduler does not answer: schedules do not fire."
+        if self.now - self.last_seen > SILENT:
+            return "No scheduler is there: schedules do not fire."
+        if self.scheduler_lag > SILENT:
+            return "The scheduler is behind: what is due is fired late."
         return ""
 
     @property
@@ -62,11 +66,33 @@ class Health:
         return not (self.scheduler or self.control or self.jobs)
 
 
-def health(now: datetime, *, last_tick: datetime | None) -> Health:
-    """Return the state of scheduler and workers in three queries.
+def last_seen(now: datetime) -> datetime | None:
+    """Return when any scheduler was last seen; None where none ever was."""
+    rows = Process.objects.filter(kind=ProcessKind.SCHEDULER, seen_at__lte=now + AHEAD)
+    moment: datetime | None = rows.aggregate(latest=Max("seen_at"))["latest"]
+    return moment
 
-    `last_tick` is when beat was last seen. A Created row that is due and that nobody claims means
-    that no worker looks; one that waits for a limit or for its like says so and does not count.
+
+def silence(now: datetime) -> tuple[datetime, str] | None:
+    """Return since when nothing fires, and a sentence why; None while schedules are on time.
+
+    Without any trace of a scheduler there is nothing to tell yet. Two queries.
+    """
+    seen = last_seen(now)
+    if seen is None:
+        return None
+    if now - seen > SILENT:
+        return seen, "No scheduler was seen."
+    if (lag := overdue(now)) > SILENT:
+        return now - lag, "A scheduler was there, but what was due was not fired."
+    return None
+
+
+def health(now: datetime) -> Health:
+    """Return the state of scheduler and workers in four queries.
+
+    A Created row that is due and that nobody claims means that no worker looks; one that waits for
+    a limit or for its like says so and does not count.
     """
     due = Q(status=JobStatus.CREATED) & (Q(not_before=None) | Q(not_before__lte=now))
     jobs = Job.objects.filter(status__in=(JobStatus.CREATED, *ACTIVE_JOB)).aggregate(
@@ -78,7 +104,7 @@ def health(now: datetime, *, last_tick: datetime | None) -> Health:
     oldest_run = Run.objects.filter(status=RunStatus.CREATED).aggregate(oldest=Min("created_at"))
     return Health(
         now=now,
-        last_tick=last_tick,
+        last_seen=last_seen(now),
         scheduler_lag=overdue(now),
         running_jobs=jobs["running"],
         workers=jobs["workers"],

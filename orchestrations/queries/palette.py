@@ -98,6 +98,7 @@ def _commands(user: User) -> Iterator[Item]:
             ("Jobs", "jobs", "list-details"),
             ("Components", "components", "stack-2"),
             ("Storage", "storage", "database"),
+            ("Status", "status", "activity"),
             ("Trash", "trash", "trash"),
             ("API tokens", "tokens", "key"),
         ):

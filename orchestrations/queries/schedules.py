@@ -30,6 +30,14 @@ class Coming:
     schedule: Schedule
 
 
+@dataclass(frozen=True)
+class SlotCount:
+    """How many moments were due, and those that have no slot: none, by invariant I2."""
+
+    due: int
+    missing: list[datetime]
+
+
 def active_schedules() -> QuerySet[Schedule]:
     """Return the schedules that were not removed, of orchestrations that are not in the trash."""
     return Schedule.objects.filter(deleted_at=None, orchestration__deleted_at=None)
@@ -77,14 +85,14 @@ def overdue(now: datetime) -> timedelta:
     return timedelta() if earliest is None else now - earliest
 
 
-def missing_slots(schedule: Schedule, now: datetime, *, back: timedelta) -> list[datetime]:
-    """Return due moments of the last `back` that have no slot, in order: none, by invariant I2.
+def slot_count(schedule: Schedule, now: datetime, *, back: timedelta) -> SlotCount:
+    """Count the due moments of the last `back` of a schedule that is on, and those without a slot.
 
     Looks back to the last change at most, since the schedule may have said something else before,
-    and leaves out what is younger than two minutes. A schedule that is off is not looked at.
+    and leaves out what is younger than two minutes. Raises CronError and ZoneError.
     """
     if schedule.next_fire_at is None:
-        return []
+        return SlotCount(0, [])
     after = max(schedule.updated_at, now - back)
     if schedule.valid_from is not None:
         after = max(after, schedule.valid_from - INSTANT)
@@ -95,7 +103,7 @@ def missing_slots(schedule: Schedule, now: datetime, *, back: timedelta) -> list
     written = set(
         schedule.slots.filter(due_at__gt=after, due_at__lte=until).values_list("due_at", flat=True)
     )
-    return [occurrence.at for occurrence in due if occurrence.at not in written]
+    return SlotCount(len(due), [moment.at for moment in due if moment.at not in written])
 
 
 def _ahead(schedule: Schedule) -> Iterator[tuple[datetime, int, Schedule]]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import math
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +20,10 @@ from django.db.models import Q
 from django.utils import timezone
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
+from orchestrations.enums import ProcessKind
+from orchestrations.queries.health import SILENT, last_seen
+from orchestrations.scheduling import outages
+from orchestrations.scheduling.presence import EVERY, Presence
 from orchestrations.scheduling.slots import PROJECTED, TICKING, fire_due, next_wake
 
 # Seconds. A new or changed schedule is noticed, and a jump of the clock is, after IDLE at most.
@@ -37,6 +43,7 @@ class Duty:
         self.work = work
         self.wake_at = -math.inf
         self.failures = 0
+        self.failed = False
 
     def attend(self) -> float:
         """Do the work if it is time to; return the seconds until it wants to be done again."""
@@ -54,6 +61,7 @@ class Duty:
 
     def _back_off(self, error: Error) -> float:
         self.failures += 1
+        self.failed = True
         delay = min(0.25 * 2.0**self.failures, LONGEST_BACK_OFF)
         logger.warning("%s failed, again in %.1f s: %s", self.name, delay, str(error).strip())
         # Whatever broke it, the next attempt opens a new connection.
@@ -86,17 +94,19 @@ class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-b
     """
 
     Entry = Entry
-    # Seconds after which it is written down what was sent: the dashboard tells from it that all
-    # is well.
+    # Seconds after which it is written down what was sent.
     sync_every = 30
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.duties = (
-            Duty("Firing schedules", self._fire),
-            Duty("Sending periodic tasks", self._send_periodic),
-        )
+        self.presence = Presence(ProcessKind.SCHEDULER)
+        self.clock = outages.ClockWatch()
+        self.being_seen = Duty("Being seen", self._be_seen)
+        self.firing = Duty("Firing schedules", self._fire)
+        self.sending = Duty("Sending periodic tasks", self._send_periodic)
+        self.duties = (self.being_seen, self.firing, self.sending)
         self._seen: datetime | None = None
+        self._seen_at = -math.inf
 
     def setup_schedule(self) -> None:
         """Write nothing at the start: periodic tasks are made at migrate, and results are not kept.
@@ -127,7 +137,34 @@ class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-b
         """Return the periodic tasks to be kept in the heap: all but the projected ones."""
         return self.Model.objects.enabled().exclude(name__startswith=PROJECTED)
 
+    def close(self) -> None:
+        """Write down what was sent, and that this one stops."""
+        super().close()
+        with suppress(Error):
+            self.presence.leave(timezone.now())
+
+    def _be_seen(self) -> float:
+        """Write that this one is there; before, how long nobody was, or that the clock jumped."""
+        now, steady = timezone.now(), time.monotonic()
+        expected = self.clock.jumped_from(now, steady)
+        seen = last_seen(now)
+        if expected is not None:
+            outages.note_jump(expected, now, socket.gethostname())
+        if seen is not None and (expected or now) - seen > SILENT:
+            away = any(duty.failed for duty in self.duties)
+            why = "The database could not be reached." if away else "No scheduler was seen."
+            outages.note_silence(seen, why)
+        self.presence.show(now)
+        outages.end_silence(now)
+        for duty in self.duties:
+            duty.failed = False
+        self._seen_at = steady
+        return EVERY
+
     def _fire(self) -> float:
+        if time.monotonic() - self._seen_at > SILENT.total_seconds():
+            # What was missed meanwhile is to say why.
+            self._be_seen()
         now = timezone.now()
         due_at = next_wake()
         if due_at is None:
@@ -156,10 +193,7 @@ class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-b
             raise
 
     def _say_hello(self, now: datetime) -> None:
-        """Show at once that beat is there again, and let the work of ten seconds be due now.
-
-        Else the dashboard would call a scheduler late that has just begun.
-        """
+        """Let the work of ten seconds be due now: what waited for beat is looked at soon."""
         long_ago = Q(last_run_at=None) | Q(last_run_at__lt=now - timedelta(minutes=1))
         ticking = self.Model.objects.filter(long_ago, name=TICKING)
         ticking.update(last_run_at=now - timedelta(seconds=10))

@@ -17,12 +17,49 @@ ON_TIME = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
+class Downtime:
+    """A time in which due moments were not decided, and what it is called in a sentence."""
+
+    began_at: datetime
+    ended_at: datetime
+    words: str
+
+    def sentence(self, zone: str) -> str:
+        """Say what was, and from when to when by the clock of a zone."""
+        began, ended = (at.astimezone(ZoneInfo(zone)) for at in (self.began_at, self.ended_at))
+        until = f"{ended:%H:%M:%S}" if began.date() == ended.date() else f"{ended:%Y-%m-%d %H:%M}"
+        return f"{self.words} from {began:%Y-%m-%d %H:%M:%S} to {until} {zone}."
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """The runs of an orchestration that have not ended: how many, and the names of two of them."""
+
+    count: int = 0
+    first: str = ""
+    last: str = ""
+
+    def plus(self, name: str) -> Unfinished:
+        """Return them with one more behind."""
+        return Unfinished(self.count + 1, self.first or name, name)
+
+    @property
+    def words(self) -> str:
+        """Name them in a sentence."""
+        if self.count <= 1:
+            return self.first
+        if self.count == 2:  # noqa: PLR2004  # both have names
+            return f"{self.first} and {self.last}"
+        return f"{self.count} runs, the first of them {self.first} and the last {self.last}"
+
+
+@dataclass(frozen=True)
 class Policy:
     """What a schedule says about its due moments; `misfire_window` is in minutes.
 
     A moment starts `lead` before it is due. `refusal` is the outcome and the reason for all of them
     where no run can be made at all: the schedule or its orchestration is off, or there is nothing
-    to run.
+    to run. `downtimes` tell why a late moment was not decided in time.
     """
 
     timezone: str
@@ -34,6 +71,7 @@ class Policy:
     paused_until: datetime | None = None
     paused_by: str = ""
     refusal: tuple[SlotOutcome, str] | None = None
+    downtimes: Sequence[Downtime] = ()
 
 
 @dataclass(frozen=True)
@@ -53,14 +91,14 @@ def decide(
     due: Sequence[Occurrence],
     *,
     now: datetime,
-    unfinished: int,
+    unfinished: Unfinished,
     decided: AbstractSet[datetime] = frozenset(),
 ) -> list[Decision]:
     """Return one decision for each moment of `due` that is not in `decided`, in order.
 
     `due` ascends and ends with the latest moments up to `now`: which of them run is chosen among
     all of it, also among those that were decided earlier, so that a backlog may come in parts.
-    `unfinished` counts the orchestration's runs; runs made here are added to it on the way.
+    `unfinished` are the orchestration's runs; runs made here are added to them on the way.
     """
     now += policy.lead
     chosen = _chosen(policy, due, now)
@@ -76,7 +114,8 @@ def decide(
         else:
             decision = _passed_over(policy, moment, now, chosen)
         decisions.append(_told(decision, occurrence))
-        unfinished += decision.make_run
+        if decision.make_run:
+            unfinished = unfinished.plus(f"the run due at {_words(policy, moment)}")
     return decisions
 
 
@@ -118,23 +157,31 @@ def _refused(policy: Policy, occurrence: Occurrence) -> Decision | None:
     return None
 
 
-def _overlapped(policy: Policy, moment: datetime, now: datetime, unfinished: int) -> Decision:
+def _overlapped(
+    policy: Policy, moment: datetime, now: datetime, unfinished: Unfinished
+) -> Decision:
     late = ""
     if now - moment > ON_TIME:
-        late = f"Missed, run {humanize((now - moment).total_seconds())} late."
-    if unfinished == 0:
+        after = humanize((now - moment).total_seconds())
+        late = f"Missed, run {after} late. {_why_missed(policy, moment)}".strip()
+    if unfinished.count == 0:
         return Decision(moment, SlotOutcome.FIRED, late, make_run=True)
+    first, names = _sentence(unfinished.first), unfinished.words
     if policy.overlap == Overlap.TERMINATE:
-        reason = f"{late} The unfinished run is terminated for it.".strip()
+        reason = f"{late} Terminates {names} to make room.".strip()
         return Decision(moment, SlotOutcome.FIRED, reason, make_run=True, terminate=True)
     if policy.overlap == Overlap.SKIP:
-        return Decision(moment, SlotOutcome.SKIPPED, "An earlier run was not finished.")
-    if policy.overlap == Overlap.QUEUE_ONE and unfinished > 1:
-        reason = "An earlier run was not finished and another was already waiting."
+        return Decision(moment, SlotOutcome.SKIPPED, f"{first} had not ended.")
+    if policy.overlap == Overlap.QUEUE_ONE and unfinished.count > 1:
+        reason = f"{first} had not ended, and {unfinished.last} waited already."
         return Decision(moment, SlotOutcome.SKIPPED, reason)
-    before = "1 run" if unfinished == 1 else f"{unfinished} runs"
-    reason = f"{late} Waits behind {before} of the orchestration.".strip()
-    return Decision(moment, SlotOutcome.QUEUED, reason, make_run=True)
+    return Decision(
+        moment, SlotOutcome.QUEUED, f"{late} Waits behind {names}.".strip(), make_run=True
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _passed_over(
@@ -143,15 +190,28 @@ def _passed_over(
     """Say why a moment is not run: it was missed, or a later one stands for it."""
     is_late = now - moment > ON_TIME
     if is_late and policy.misfire == Misfire.SKIP:
-        reason = "Nothing could start it in time, and missed moments are skipped."
+        reason = f"{_missed(policy, moment)} Missed moments are skipped."
         return Decision(moment, SlotOutcome.MISSED, reason)
     if policy.misfire == Misfire.ALL and policy.overlap != Overlap.TERMINATE:
-        reason = f"Nothing could start it in time; only the last {policy.misfire_limit} are run."
+        reason = f"{_missed(policy, moment)} Only the last {policy.misfire_limit} are run."
         return Decision(moment, SlotOutcome.MISSED, reason)
     reason = f"The moment of {_words(policy, chosen[-1])} stands for it."
     if is_late:
-        reason = f"Nothing could start it in time. {reason}"
+        reason = f"{_missed(policy, moment)} {reason}"
     return Decision(moment, SlotOutcome.COALESCED, reason)
+
+
+def _why_missed(policy: Policy, moment: datetime) -> str:
+    """Say what kept a moment from being decided in time; empty where nobody knows."""
+    starts_at = moment - policy.lead
+    for downtime in policy.downtimes:
+        if downtime.began_at <= starts_at <= downtime.ended_at:
+            return downtime.sentence(policy.timezone)
+    return ""
+
+
+def _missed(policy: Policy, moment: datetime) -> str:
+    return _why_missed(policy, moment) or "Nothing could start it in time."
 
 
 def _words(policy: Policy, moment: datetime) -> str:

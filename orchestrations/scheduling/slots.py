@@ -17,12 +17,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Case, Count, F, When
+from django.db.models import Case, Count, F, Max, Min, When
 
 from orchestrations import tasks
 from orchestrations.enums import UNFINISHED_RUN, Misfire, Overlap, RunStatus, SlotOutcome, StartedBy
 from orchestrations.models import OrchestrationVersion, Run, RunEvent, Schedule, Slot
-from orchestrations.scheduling.decision import ON_TIME, Decision, Policy, decide
+from orchestrations.scheduling.decision import (
+    ON_TIME,
+    Decision,
+    Downtime,
+    Policy,
+    Unfinished,
+    decide,
+)
+from orchestrations.scheduling.outages import downtimes
 from orchestrator_site.lib import bell, cron
 
 # Names of periodic tasks that are projections of schedules begin so.
@@ -62,11 +70,12 @@ class _Due:
 
 @dataclass(frozen=True)
 class _Known:
-    """What the database says about a batch: slots there are, unfinished runs, latest versions."""
+    """What the database says about a batch: slots, unfinished runs, latest versions, downtimes."""
 
     decided: dict[int, set[datetime]]
-    unfinished: dict[int, int]
+    unfinished: dict[int, Unfinished]
     versions: dict[int, int]
+    downtimes: Sequence[Downtime]
 
 
 def fire_due(now: datetime, *, batch: int = BATCH, only: int | None = None) -> FireReport:
@@ -124,7 +133,7 @@ def _fire(now: datetime, batch: int, only: int | None) -> FireReport:
         return FireReport()
     part = max(1, SLOTS_AT_ONCE // len(schedules))
     dues = [_due(schedule, now, part) for schedule in schedules]
-    known = _known(dues)
+    known = _known(dues, now)
     decisions = [(due.schedule, decision) for due in dues for decision in _decide(due, known, now)]
     stopped = _ask_to_terminate(decisions, now)
     runs = _write(decisions, known, now)
@@ -212,7 +221,7 @@ def _refusal(schedule: Schedule) -> tuple[SlotOutcome, str] | None:
     return None
 
 
-def _known(dues: Sequence[_Due]) -> _Known:
+def _known(dues: Sequence[_Due], now: datetime) -> _Known:
     decided: dict[int, set[datetime]] = defaultdict(set)
     # A lead only makes the next due moment later than this: some more are read, none is left out.
     slots = Slot.objects.filter(
@@ -222,14 +231,27 @@ def _known(dues: Sequence[_Due]) -> _Known:
         decided[schedule].add(due_at)
     orchestrations = {due.schedule.orchestration_id for due in dues}
     runs = Run.objects.filter(orchestration__in=orchestrations, status__in=UNFINISHED_RUN)
+    ends = runs.values("orchestration").annotate(count=Count("pk"), one=Min("pk"), last=Max("pk"))
+    unfinished = {
+        row["orchestration"]: Unfinished(row["count"], f"run {row['one']}", f"run {row['last']}")
+        for row in ends.order_by()
+    }
     versions = OrchestrationVersion.objects.filter(
         orchestration__in=orchestrations, number=F("orchestration__version")
     )
     return _Known(
         decided,
-        defaultdict(int, runs.values_list("orchestration").annotate(Count("pk")).order_by()),
+        unfinished,
         dict(versions.values_list("orchestration", "pk")),
+        _why_late(dues, now),
     )
+
+
+def _why_late(dues: Sequence[_Due], now: datetime) -> list[Downtime]:
+    """Return the downtimes that late moments may tell of; asks nothing where none is late."""
+    starts = [due.moments[0].at - due.schedule.ahead for due in dues if due.moments]
+    first = min(starts, default=now)
+    return downtimes(first, now) if now - first > ON_TIME else []
 
 
 def _decide(due: _Due, known: _Known, now: datetime) -> list[Decision]:
@@ -247,15 +269,20 @@ def _decide(due: _Due, known: _Known, now: datetime) -> list[Decision]:
         paused_until=schedule.paused_until,
         paused_by=schedule.paused_by.get_username() if schedule.paused_by else "",
         refusal=refusal,
+        downtimes=known.downtimes,
     )
+    unfinished = known.unfinished.get(schedule.orchestration_id, Unfinished())
     decisions = decide(
         policy,
         due.moments,
         now=now,
-        unfinished=known.unfinished[schedule.orchestration_id],
+        unfinished=unfinished,
         decided=known.decided[schedule.pk],
     )
-    known.unfinished[schedule.orchestration_id] += sum(d.make_run for d in decisions)
+    for decision in decisions:
+        if decision.make_run:
+            unfinished = unfinished.plus(f"the run due at {decision.due_at:%Y-%m-%d %H:%M} UTC")
+    known.unfinished[schedule.orchestration_id] = unfinished
     return decisions
 
 

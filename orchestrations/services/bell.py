@@ -9,8 +9,8 @@ from itertools import islice
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from orchestrations.enums import DeliveryStatus, RunStatus, StartedBy
-from orchestrations.models import BellLook, Delivery, Run
+from orchestrations.enums import DeliveryStatus, OutageKind, RunStatus, StartedBy
+from orchestrations.models import BellLook, Delivery, Outage, Run
 
 KEPT = timedelta(days=7)
 SHOWN = 15
@@ -21,12 +21,13 @@ BY_HAND = (StartedBy.MANUAL, StartedBy.RETRY)
 
 @dataclass(frozen=True)
 class Note:
-    """One thing to know: a run that ended, or a message that did not arrive."""
+    """One thing to know: a run that ended, a message that did not arrive, or an outage."""
 
     at: datetime
     is_new: bool
     run: Run | None = None
     delivery: Delivery | None = None
+    outage: Outage | None = None
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,11 @@ class Bell:
 
 
 def bell_of(user: User, *, now: datetime | None = None) -> Bell:
-    """Return what the bell tells a person; four queries, however much happened.
+    """Return what the bell tells a person; five queries, however much happened.
 
-    Failed runs of all orchestrations, messages that were given up, and the ends of one's own runs
-    by hand, of the last seven days. Runs inside others and tests are left out: those who want to
-    know see them where they belong.
+    Failed runs of all orchestrations, messages that were given up, the ends of one's own runs by
+    hand, and times in which nothing fired, of the last seven days. Runs inside others and tests
+    are left out: those who want to know see them where they belong.
     """
     now = now or timezone.now()
     since = now - KEPT
@@ -51,6 +52,7 @@ def bell_of(user: User, *, now: datetime | None = None) -> Bell:
     found = [
         *(Note(run.ended_at, run.ended_at > seen, run=run) for run in _runs(user) if run.ended_at),
         *(Note(m.ended_at, m.ended_at > seen, delivery=m) for m in _given_up() if m.ended_at),
+        *(Note(o.began_at, o.noticed_at > seen, outage=o) for o in _outages()),
     ]
     notes = sorted((n for n in found if n.at > since), key=lambda note: note.at, reverse=True)
     unread = sum(note.is_new for note in notes)
@@ -76,3 +78,7 @@ def _given_up() -> list[Delivery]:
         status=DeliveryStatus.GIVEN_UP, run__isnull=False, orchestration__deleted_at=None
     )
     return list(given_up.select_related("orchestration").order_by("-pk")[: MOST + 1])
+
+
+def _outages() -> list[Outage]:
+    return list(Outage.objects.filter(kind=OutageKind.SILENCE)[: MOST + 1])

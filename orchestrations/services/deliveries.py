@@ -21,7 +21,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from orchestrations.enums import Channel, DeliveryStatus, NotificationEvent
+from orchestrations.enums import Channel, DeliveryStatus
 from orchestrations.exceptions import NotAllowed
 from orchestrations.models import Delivery, Notification
 from orchestrations.services.messages import payload_of_test, subject_of
@@ -174,7 +174,6 @@ def _parcel(delivery: Delivery) -> Parcel:
     signed = delivery.channel == Channel.WEBHOOK
     return Parcel(
         id=delivery.pk,
-        event=NotificationEvent(delivery.event),
         channel=Channel(delivery.channel),
         address=delivery.address,
         payload=delivery.payload,

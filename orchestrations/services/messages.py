@@ -15,7 +15,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from orchestrations.enums import Channel, NotificationEvent, StartedBy, TaskStatus
-from orchestrations.models import Orchestration, Run, TaskRun
+from orchestrations.models import Orchestration, Outage, Run, TaskRun
 from orchestrator_site.lib.durations import humanize
 
 E = NotificationEvent
@@ -31,6 +31,7 @@ HAPPENED = {
     E.LATE: "Will be late",
 }
 TEST = "test"
+OUTAGE = "outage"
 
 
 class TaskTold(TypedDict):
@@ -118,6 +119,23 @@ def payload_of_test(orchestration: Orchestration, *, by: str) -> Payload:
     }
 
 
+def payload_of_outage(outage: Outage) -> Payload:
+    """Return what administrators are told while nothing fires."""
+    since = f"{outage.began_at:%Y-%m-%d %H:%M:%S} UTC"
+    return {
+        "event": OUTAGE,
+        "title": "Nothing fires",
+        "text": f"{outage.reason} No schedule has fired since {since}; what is due meanwhile is "
+        "made up for as each schedule says, once a scheduler is back.",
+        "orchestration": {"id": None, "name": "Status", "url": f"{settings.BASE_URL}/status/"},
+        "run": None,
+        "tasks": [],
+        "tasks_failed": 0,
+        "usual_seconds": None,
+        "threshold": None,
+    }
+
+
 def subject_of(payload: Payload) -> str:
     """Return a mail's subject, on one line."""
     return f"[Orchestrator] {payload['title']}"[:SUBJECT_LENGTH]
@@ -149,7 +167,7 @@ def write_json(payload: Payload, channel: Channel, *, delivery_id: int) -> Mappi
 
 
 def link_of(payload: Payload) -> str:
-    """Return where the message leads: the run, or for a test the orchestration."""
+    """Return where the message leads: the run, or for others the page of what it is about."""
     about = payload["run"] or payload["orchestration"]
     return str(about["url"])
 
@@ -308,7 +326,7 @@ def _teams(payload: Payload) -> dict[str, Any]:
     for task in payload["tasks"]:
         body.append(_text_block(task["name"], weight="Bolder", spacing="Medium"))
         body.append(_text_block(task["reason"] or task["status"], spacing="None"))
-    title = "Open the run" if payload["run"] else "Open the orchestration"
+    title = "Open the run" if payload["run"] else "Open the page"
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

@@ -20,7 +20,7 @@ from orchestrations.models import Calendar, Orchestration, Schedule
 from orchestrations.models.orchestration import ScheduleDesign
 from orchestrations.queries.change_words import schedule_sentence
 from orchestrations.scheduling.preview import Preview, PreviewMoment, preview
-from orchestrations.scheduling.slots import TICKING, fire_due, latest, upcoming
+from orchestrations.scheduling.slots import fire_due, latest, upcoming
 from orchestrations.services.projection import project, withdraw
 from orchestrations.services.ready_by import lead_for
 from orchestrations.services.schedule_checks import Options, check_schedule
@@ -37,7 +37,6 @@ __all__ = [
     "delete_schedule",
     "ensure_housekeeping",
     "fire_schedule",
-    "last_tick",
     "on_calendar_changed",
     "on_orchestration_changed",
     "preview",
@@ -62,6 +61,7 @@ HOUSEKEEPING = (
     ("components.tasks.compact_tables", 1, IntervalSchedule.HOURS),
     ("components.tasks.sweep_storage", 1, IntervalSchedule.HOURS),
     ("orchestrations.tasks.apply_retention", 24, IntervalSchedule.HOURS),
+    ("orchestrations.tasks.check_slots", 24, IntervalSchedule.HOURS),
 )
 # Seconds after which an unread message is dropped: a later one does the same work.
 EXPIRE = {IntervalSchedule.SECONDS: 60, IntervalSchedule.HOURS: 3600}
@@ -277,13 +277,6 @@ def title(schedule: Schedule) -> str:
     except crons.CronError:
         words = schedule.cron
     return f"{words}, {schedule.timezone}"
-
-
-def last_tick() -> datetime | None:
-    """Return when beat last sent the work of every ten seconds; told up to half a minute late."""
-    ticking = PeriodicTask.objects.filter(name=TICKING)
-    moment: datetime | None = ticking.values_list("last_run_at", flat=True).first()
-    return moment
 
 
 def _lock(orchestration: Orchestration) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
-from orchestrations.enums import Channel, NotificationEvent
+from orchestrations.enums import Channel
 from orchestrations.services.messages import Payload, write_json, write_mail
 from orchestrations.services.notices import is_mail_set_up
 from orchestrations.services.recipients import InvalidAddress, clear_text
@@ -36,7 +36,6 @@ class Parcel:
     """
 
     id: int
-    event: NotificationEvent
     channel: Channel
     address: str
     payload: Payload

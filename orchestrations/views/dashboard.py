@@ -14,7 +14,6 @@ from orchestrations.enums import RunStatus
 from orchestrations.models import Orchestration
 from orchestrations.queries import health, runs, schedules
 from orchestrations.services.sample import load_sample_project
-from orchestrations.services.schedules import last_tick
 from orchestrator_site.lib.access import EDIT, VIEW, person, requires
 from orchestrator_site.lib.htmx import render_page_or_fragment
 
@@ -42,7 +41,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "running": found.running,
         "failures": found.failures,
         "coming": schedules.coming(10),
-        "health": health.health(now, last_tick=last_tick()),
+        "health": health.health(now),
         "storage": storage.totals(),
         "is_new": is_new(),
     }

@@ -59,6 +59,7 @@ CALLS = {
     ("GET", "/orchestrations/{pk}/runs"): READ,
     ("POST", "/orchestrations/{pk}/runs"): RUN,
     ("GET", "/runs"): READ,
+    ("GET", "/status"): READ,
     ("GET", "/retention"): READ,
     ("PUT", "/retention"): WRITE,
     ("POST", "/retention/preview"): READ,

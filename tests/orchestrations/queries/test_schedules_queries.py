@@ -101,26 +101,26 @@ def test_the_check_finds_each_moment_without_a_slot() -> None:
     fire_due(NOON)
     schedule.refresh_from_db()
     back = timedelta(days=1)
-    assert queries.missing_slots(schedule, NOON + MINUTE, back=back) == []
+    assert queries.slot_count(schedule, NOON + MINUTE, back=back).missing == []
 
     Slot.objects.filter(due_at__in=[NOON - 3 * HOUR, NOON - HOUR]).delete()
 
     now = NOON + 5 * MINUTE
-    assert queries.missing_slots(schedule, now, back=back) == [NOON - 3 * HOUR, NOON - HOUR]
-    assert queries.missing_slots(schedule, now, back=2 * HOUR) == [NOON - HOUR]
+    assert queries.slot_count(schedule, now, back=back).missing == [NOON - 3 * HOUR, NOON - HOUR]
+    assert queries.slot_count(schedule, now, back=2 * HOUR).missing == [NOON - HOUR]
     after_change = changed_at(schedule, NOON - 2 * HOUR)
-    assert queries.missing_slots(after_change, now, back=back) == [NOON - HOUR]
+    assert queries.slot_count(after_change, now, back=back).missing == [NOON - HOUR]
     after_change.next_fire_at = None
-    assert queries.missing_slots(after_change, now, back=back) == []
+    assert queries.slot_count(after_change, now, back=back).missing == []
 
 
 def test_the_check_gives_beat_two_minutes_and_keeps_to_the_ends() -> None:
     schedule = changed_at(make_schedule(NOON), NOON - HOUR)
     back = timedelta(days=1)
 
-    assert queries.missing_slots(schedule, NOON + MINUTE, back=back) == []
-    assert queries.missing_slots(schedule, NOON + 2 * MINUTE, back=back) == [NOON]
+    assert queries.slot_count(schedule, NOON + MINUTE, back=back).missing == []
+    assert queries.slot_count(schedule, NOON + 2 * MINUTE, back=back).missing == [NOON]
     schedule.valid_from = NOON + MINUTE
-    assert queries.missing_slots(schedule, NOON + 2 * MINUTE, back=back) == []
+    assert queries.slot_count(schedule, NOON + 2 * MINUTE, back=back).missing == []
     schedule.valid_from, schedule.valid_to = None, NOON - MINUTE
-    assert queries.missing_slots(schedule, NOON + 2 * MINUTE, back=back) == []
+    assert queries.slot_count(schedule, NOON + 2 * MINUTE, back=back).missing == []

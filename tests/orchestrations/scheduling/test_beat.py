@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 import math
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,10 +16,12 @@ from django_celery_beat.models import PeriodicTask
 from kombu import Connection
 from pytest_django import DjangoAssertNumQueries
 
-from orchestrations.models import Run, Schedule, Slot
+from orchestrations.enums import Misfire
+from orchestrations.models import Outage, Process, Run, Schedule, Slot
+from orchestrations.queries.health import last_seen, silence
 from orchestrations.scheduling.beat import IDLE, Duty, SlotScheduler
 from orchestrations.scheduling.slots import TICKING
-from orchestrations.services.schedules import create_schedule, ensure_housekeeping, last_tick
+from orchestrations.services.schedules import create_schedule, ensure_housekeeping
 from orchestrator_site.celery import app
 from tests.builders import make_empty_orchestration, make_schedule
 
@@ -32,6 +36,8 @@ def broker(url: str) -> Iterator[Connection]:
     kept = amqp.producer_pool
     with app.connection_for_write(url) as link:
         amqp._producer_pool = type(kept)(link.Pool(limit=2))  # noqa: SLF001  # no public way
+        if url == "memory://":
+            sent(link)  # what earlier tests left there
         try:
             yield link
         finally:
@@ -113,7 +119,8 @@ def test_an_idle_second_costs_one_query(
     with time_machine.travel(NOON - timedelta(hours=1), tick=False):
         while scheduler.tick() < IDLE / 2:
             pass
-        scheduler.duties[0].wake_at = -math.inf
+        scheduler.firing.wake_at = -math.inf
+        scheduler.being_seen.wake_at = math.inf
         with django_assert_num_queries(1):
             scheduler.tick()
 
@@ -129,21 +136,119 @@ def test_ordinary_periodic_tasks_are_sent_and_projected_ones_are_not(
         scheduler.tick()
     with time_machine.travel(NOON + 301 * SECOND, tick=False):
         for _ in range(5):
-            scheduler.duties[1].wake_at = -math.inf
+            scheduler.sending.wake_at = -math.inf
             scheduler.tick()
 
     assert sent(queue) == ["components.tasks.recover_jobs"]
     assert list(scheduler.schedule) == ["components.tasks.recover_jobs"]
 
 
+@pytest.mark.usefixtures("queue")
 @pytest.mark.django_db(transaction=True)
-def test_it_is_seen_from_its_first_tick_on(scheduler: SlotScheduler, queue: Connection) -> None:
-    keep_house(TICKING)
-    PeriodicTask.objects.filter(name=TICKING).update(last_run_at=NOON - timedelta(hours=1))
+def test_it_is_seen_from_its_first_tick_on(scheduler: SlotScheduler) -> None:
     with time_machine.travel(NOON, tick=False):
         scheduler.tick()
-        assert last_tick() == NOON
-    assert sent(queue) == [TICKING]
+
+    seen = Process.objects.get()
+    assert (seen.kind, seen.started_at, seen.seen_at, seen.pid) == (
+        "scheduler",
+        NOON,
+        NOON,
+        os.getpid(),
+    )
+    assert last_seen(NOON) == NOON
+    assert silence(NOON + 30 * SECOND) is None
+    assert silence(NOON + 31 * SECOND) == (NOON, "No scheduler was seen.")
+
+
+@pytest.mark.usefixtures("queue")
+@pytest.mark.django_db(transaction=True)
+def test_a_scheduler_that_stops_says_so() -> None:
+    scheduler = SlotScheduler(app=app)
+    with time_machine.travel(NOON, tick=False):
+        scheduler.tick()
+        scheduler.close()
+
+    assert Process.objects.get().stopped_at == NOON
+
+
+@pytest.mark.usefixtures("queue")
+@pytest.mark.django_db(transaction=True)
+def test_one_that_comes_back_writes_down_that_nothing_fired(scheduler: SlotScheduler) -> None:
+    schedule = make_schedule(NOON, cron="* * * * *", misfire=Misfire.SKIP)
+    began = NOON - 10 * SECOND
+    Process.objects.create(
+        key="gone", kind="scheduler", host="h", pid=1, started_at=began, seen_at=began
+    )
+    with time_machine.travel(NOON + 130 * SECOND, tick=False):
+        while scheduler.tick() == 0.0:
+            pass
+        scheduler.being_seen.wake_at = -math.inf
+        scheduler.tick()
+
+    outage = Outage.objects.get()
+    assert (outage.began_at, outage.ended_at) == (began, NOON + 130 * SECOND)
+    assert outage.reason == "No scheduler was seen."
+    first = schedule.slots.get(due_at=NOON)
+    assert (first.outcome, first.reason) == (
+        "missed",
+        "Nothing fired from 2026-06-01 11:59:50 to 12:02:10 UTC. Missed moments are skipped.",
+    )
+
+
+@pytest.mark.usefixtures("queue")
+@pytest.mark.django_db(transaction=True)
+def test_another_scheduler_was_there_and_so_nothing_was_missed(scheduler: SlotScheduler) -> None:
+    for key, at in (("gone", NOON - timedelta(hours=1)), ("there", NOON - 3 * SECOND)):
+        Process.objects.create(
+            key=key, kind="scheduler", host="h", pid=1, started_at=at, seen_at=at
+        )
+    with time_machine.travel(NOON, tick=False):
+        scheduler.tick()
+
+    assert not Outage.objects.exists()
+
+
+@pytest.mark.usefixtures("queue")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        (2, "jumped forward by 2 hr: it was set, or the machine slept."),
+        (-2, "was set back by 2 hr."),
+    ],
+)
+def test_a_clock_that_jumps_is_written_down(
+    scheduler: SlotScheduler, hours: int, words: str
+) -> None:
+    for at in (NOON, NOON + timedelta(hours=hours)):
+        with time_machine.travel(at, tick=False):
+            scheduler.being_seen.wake_at = -math.inf
+            scheduler.tick()
+
+    outage = Outage.objects.get()
+    assert (outage.kind, outage.reason.partition(socket.gethostname())[2].strip()) == (
+        "clock",
+        words,
+    )
+    assert outage.ended_at is not None
+    assert outage.ended_at - outage.began_at == pytest.approx(
+        timedelta(hours=2), abs=timedelta(seconds=5)
+    )
+
+
+@pytest.mark.usefixtures("queue")
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_was_away_is_why_nothing_fired(scheduler: SlotScheduler) -> None:
+    with time_machine.travel(NOON, tick=False):
+        scheduler.tick()
+    scheduler.firing.failed = True
+    Process.objects.update(seen_at=NOON - 60 * SECOND)
+    with time_machine.travel(NOON, tick=False):
+        scheduler.being_seen.wake_at = -math.inf
+        scheduler.tick()
+
+    assert Outage.objects.get().reason == "The database could not be reached."
 
 
 @pytest.mark.django_db(transaction=True)
@@ -169,7 +274,7 @@ def test_a_clock_that_was_set_back_silences_no_periodic_task(
     for at in (NOON + 11 * SECOND, before, before + 11 * SECOND, before + 400 * SECOND):
         with time_machine.travel(at, tick=False):
             for _ in range(3):
-                scheduler.duties[1].wake_at = -math.inf
+                scheduler.sending.wake_at = -math.inf
                 scheduler.tick()
 
     assert sent(queue) == ["components.tasks.recover_jobs"] * 3
@@ -182,7 +287,7 @@ def test_a_clock_that_was_set_back_fires_nothing_twice(
     schedule = make_schedule(NOON)
     for at in (NOON, NOON - timedelta(hours=1), NOON, NOON + timedelta(hours=1)):
         with time_machine.travel(at, tick=False):
-            scheduler.duties[0].wake_at = -math.inf
+            scheduler.firing.wake_at = -math.inf
             scheduler.tick()
 
     due = list(schedule.slots.order_by("due_at").values_list("due_at", flat=True))
@@ -214,7 +319,7 @@ def test_a_broker_that_is_away_delays_neither_slots_nor_periodic_tasks(
         "Couldn't apply scheduled task components.tasks.recover_jobs",
     ]
     with broker("memory://") as link, time_machine.travel(NOON + 90 * SECOND, tick=False):
-        scheduler.duties[1].wake_at = -math.inf
+        scheduler.sending.wake_at = -math.inf
         scheduler.tick()
         assert sent(link) == ["components.tasks.recover_jobs"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrations.enums import Misfire, Overlap, SlotOutcome
 from orchestrations.scheduling import decision
-from orchestrations.scheduling.decision import Decision, Policy
+from orchestrations.scheduling.decision import Decision, Downtime, Policy, Unfinished
 from orchestrator_site.lib.cron import Occurrence
 
 F, Q, S = SlotOutcome.FIRED, SlotOutcome.QUEUED, SlotOutcome.SKIPPED
@@ -25,9 +25,13 @@ def policy(overlap: Overlap = Overlap.QUEUE_ONE, **fields: object) -> Policy:
     return Policy(timezone="UTC", overlap=overlap, **fields)  # type: ignore[arg-type]  # checked
 
 
-def decide(rule: Policy, due: Sequence[datetime], **known: Any) -> list[Decision]:
-    """What becomes of plain moments."""
-    return decision.decide(rule, [Occurrence(m, m, "normal") for m in due], **known)
+def decide(
+    rule: Policy, due: Sequence[datetime], *, unfinished: int, **known: Any
+) -> list[Decision]:
+    """What becomes of plain moments while so many runs, from number 1 on, have not ended."""
+    moments = [Occurrence(m, m, "normal") for m in due]
+    ahead = Unfinished(unfinished, "run 1", f"run {unfinished}") if unfinished else Unfinished()
+    return decision.decide(rule, moments, unfinished=ahead, **known)
 
 
 ONE, ALL, SKIP, END = Overlap.QUEUE_ONE, Overlap.QUEUE_ALL, Overlap.SKIP, Overlap.TERMINATE
@@ -167,3 +171,54 @@ def test_late_and_coalesced_moments_say_so_in_the_schedules_zone() -> None:
         "The moment of 2026-06-01 11:55 Europe/Prague stands for it."
     )
     assert last.reason == "Missed, run 2 hr 5 min late."
+
+
+@pytest.mark.parametrize(
+    ("overlap", "unfinished", "reason"),
+    [
+        (ONE, 1, "Waits behind run 1."),
+        (ALL, 2, "Waits behind run 1 and run 2."),
+        (ALL, 5, "Waits behind 5 runs, the first of them run 1 and the last run 5."),
+        (SKIP, 1, "Run 1 had not ended."),
+        (ONE, 2, "Run 1 had not ended, and run 2 waited already."),
+        (END, 1, "Terminates run 1 to make room."),
+    ],
+)
+def test_a_moment_names_the_runs_that_it_meets(
+    overlap: Overlap, unfinished: int, reason: str
+) -> None:
+    (made,) = decide(policy(overlap), [at(0)], now=NOON, unfinished=unfinished)
+
+    assert made.reason == reason
+
+
+def test_a_run_made_on_the_way_is_named_by_its_moment() -> None:
+    rule = policy(ONE, misfire=Misfire.ALL)
+    _, second, third = decide(rule, [at(3), at(2), at(1)], now=NOON, unfinished=0)
+
+    name = "the run due at 2026-06-01 11:57 UTC"
+    assert second.reason == f"Missed, run 2 min late. Waits behind {name}."
+    assert third.reason.startswith(f"T{name[1:]} had not ended, and the run due at")
+
+
+def test_a_missed_moment_says_when_nothing_fired() -> None:
+    downtimes = [Downtime(at(121), at(61), "Nothing fired")]
+    rule = Policy(timezone="Europe/Prague", misfire=Misfire.SKIP, downtimes=downtimes)
+    decisions = decide(rule, [at(125), at(120), at(61), at(60)], now=NOON, unfinished=0)
+
+    sentence = (
+        "Nothing fired from 2026-06-01 11:59:00 to 12:59:00 Europe/Prague. "
+        "Missed moments are skipped."
+    )
+    unknown = "Nothing could start it in time. Missed moments are skipped."
+    assert [d.reason for d in decisions] == [unknown, sentence, sentence, unknown]
+
+
+def test_a_moment_with_a_lead_was_missed_when_it_was_to_start() -> None:
+    downtimes = [Downtime(at(130), at(90), "Nothing fired")]
+    rule = policy(downtimes=downtimes, lead=timedelta(minutes=60))
+    (made,) = decide(rule, [at(60)], now=NOON, unfinished=0)
+
+    assert made.reason == (
+        "Missed, run 2 hr late. Nothing fired from 2026-06-01 09:50:00 to 10:30:00 UTC."
+    )

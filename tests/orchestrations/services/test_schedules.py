@@ -369,6 +369,7 @@ def test_housekeeping_is_made_once_and_an_administrators_changes_stay() -> None:
         "orchestrations.tasks.watch_runs": ("orchestrations.tasks.watch_runs", True),
         "orchestrations.tasks.sweep_triggers": ("orchestrations.tasks.sweep_triggers", True),
         "orchestrations.tasks.apply_retention": ("orchestrations.tasks.apply_retention", True),
+        "orchestrations.tasks.check_slots": ("orchestrations.tasks.check_slots", True),
         "components.tasks.compact_tables": ("components.tasks.compact_tables", True),
         "components.tasks.sweep_storage": ("components.tasks.sweep_storage", False),
     }
@@ -380,6 +381,7 @@ def test_housekeeping_is_made_once_and_an_administrators_changes_stay() -> None:
         "orchestrations.tasks.watch_runs": timedelta(seconds=60),
         "orchestrations.tasks.sweep_triggers": timedelta(seconds=10),
         "orchestrations.tasks.apply_retention": timedelta(days=1),
+        "orchestrations.tasks.check_slots": timedelta(days=1),
         "components.tasks.compact_tables": timedelta(hours=1),
         "components.tasks.sweep_storage": timedelta(hours=1),
     }

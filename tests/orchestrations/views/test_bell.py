@@ -138,5 +138,5 @@ def test_it_asks_as_much_for_one_as_for_three(
     for _ in range(count):
         run = ended(R.ERROR)
         given_up(run, run.orchestration)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert len(bell_of(ann).notes) == 2 * count

@@ -9,12 +9,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from django_celery_beat.models import PeriodicTask
 
 from components.models import Configuration, Job
 from components.services.jobs import create_job
 from orchestrations.enums import RunStatus
-from orchestrations.models import Orchestration, Run
+from orchestrations.models import Orchestration, Process, Run
 from orchestrations.services.schedules import create_schedule
 from tests.builders import make_configuration, make_orchestration, make_run, make_user
 from tests.control import Control
@@ -22,12 +21,12 @@ from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
-TICK = "orchestrations.tasks.recover_runs"
 
 
 def tick(seconds_ago: int) -> None:
     moment = timezone.now() - timedelta(seconds=seconds_ago)
-    PeriodicTask.objects.filter(name=TICK).update(last_run_at=moment)
+    seen = {"kind": "scheduler", "host": "h", "pid": 1, "started_at": moment, "seen_at": moment}
+    Process.objects.update_or_create(key="beat", defaults=seen)
 
 
 def test_the_first_page_offers_the_first_steps() -> None:
@@ -82,8 +81,8 @@ def test_it_says_that_all_is_well(viewer: Client) -> None:
     ("trouble", "sentence"),
     [
         ("never", "The scheduler has not started yet."),
-        ("silent", "The scheduler does not answer: schedules do not fire."),
-        ("overdue", "The scheduler does not answer: schedules do not fire."),
+        ("silent", "No scheduler is there: schedules do not fire."),
+        ("overdue", "The scheduler is behind: what is due is fired late."),
         ("runs", "No control worker takes up runs: they stay Created."),
         ("jobs", "No jobs worker takes up jobs: they stay Created."),
         ("lost", "A worker stopped; jobs that are being recovered: 1."),
@@ -94,7 +93,7 @@ def test_it_says_what_does_not_move(viewer: Client, trouble: str, sentence: str)
     late = timezone.now() - timedelta(minutes=2)
     orchestration = make_orchestration([])
     if trouble == "never":
-        PeriodicTask.objects.filter(name=TICK).update(last_run_at=None)
+        Process.objects.all().delete()
     elif trouble == "silent":
         tick(120)
     elif trouble == "overdue":

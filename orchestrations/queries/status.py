@@ -1,0 +1,136 @@
+"""What the status page, the API and the metrics tell of the installation, read from rows alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Min, Q
+
+from components.enums import UNFINISHED_JOB, JobStatus
+from components.models import Job
+from orchestrations.enums import (
+    UNFINISHED_RUN,
+    DeliveryStatus,
+    ProcessKind,
+    RunStatus,
+    SlotOutcome,
+)
+from orchestrations.models import Delivery, Outage, Process, Run, Slot, SlotCheck
+from orchestrations.queries.health import Health, health
+
+# A process that was not seen for so long is gone; it writes every five seconds.
+GONE = timedelta(seconds=15)
+SHOWN = timedelta(hours=1)
+DAY = timedelta(days=1)
+OUTAGES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One process and whether it is there."""
+
+    process: Process
+    state: str  # there, gone, stopped
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What waits for workers of a kind: how much, since when, and how many workers there are."""
+
+    name: str
+    waiting: int
+    oldest: datetime | None
+    workers: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole installation at one moment. Counts of slots and runs are those of a day."""
+
+    now: datetime
+    health: Health
+    processes: list[Seen]
+    queues: list[Queue]
+    runs: dict[RunStatus, int]
+    jobs: dict[JobStatus, int]
+    slots: dict[SlotOutcome, int]
+    messages: int
+    outages: list[Outage]
+    check: SlotCheck | None
+
+    @property
+    def schedulers(self) -> int:
+        """How many schedulers are there."""
+        return self.there(ProcessKind.SCHEDULER)
+
+    def there(self, kind: ProcessKind) -> int:
+        """Return how many processes of a kind are there."""
+        return sum(s.state == "there" and s.process.kind == kind for s in self.processes)
+
+
+def status(now: datetime) -> Status:
+    """Return all of it; a dozen queries, however large the installation is.
+
+    Runs and jobs are those that have not ended, and what else was created in the last 24 hours.
+    """
+    processes = seen_processes(now)
+    return Status(
+        now=now,
+        health=health(now),
+        processes=processes,
+        queues=[_runs_waiting(processes), _jobs_waiting(processes, now)],
+        runs=_runs(now),
+        jobs=_jobs(now),
+        slots=_slots(now),
+        messages=Delivery.objects.filter(status=DeliveryStatus.PENDING).count(),
+        outages=list(Outage.objects.all()[:OUTAGES_SHOWN]),
+        check=SlotCheck.objects.first(),
+    )
+
+
+def seen_processes(now: datetime) -> list[Seen]:
+    """Return the schedulers and workers of the last hour, and whether each is there."""
+    rows = Process.objects.filter(seen_at__gte=now - SHOWN)
+    return [Seen(row, _state(row, now)) for row in rows]
+
+
+def _state(process: Process, now: datetime) -> str:
+    if process.stopped_at is not None:
+        return "stopped"
+    return "there" if now - process.seen_at <= GONE else "gone"
+
+
+def _runs_waiting(processes: list[Seen]) -> Queue:
+    created = Run.objects.filter(status=RunStatus.CREATED)
+    found = created.aggregate(waiting=Count("pk"), oldest=Min("created_at"))
+    return Queue("control", found["waiting"], found["oldest"], _there(processes, "control"))
+
+
+def _jobs_waiting(processes: list[Seen], now: datetime) -> Queue:
+    due = Q(not_before=None) | Q(not_before__lte=now)
+    created = Job.objects.filter(due, status=JobStatus.CREATED)
+    found = created.aggregate(waiting=Count("pk"), oldest=Min("created_at"))
+    return Queue("jobs", found["waiting"], found["oldest"], _there(processes, "jobs"))
+
+
+def _there(processes: list[Seen], kind: str) -> int:
+    return sum(seen.state == "there" and seen.process.kind == kind for seen in processes)
+
+
+def _runs(now: datetime) -> dict[RunStatus, int]:
+    rows = Run.objects.filter(Q(created_at__gte=now - DAY) | Q(status__in=UNFINISHED_RUN))
+    counted = rows.order_by().values_list("status").annotate(Count("pk"))
+    return dict.fromkeys(RunStatus, 0) | {RunStatus(status): n for status, n in counted}
+
+
+def _jobs(now: datetime) -> dict[JobStatus, int]:
+    rows = Job.objects.filter(Q(created_at__gte=now - DAY) | Q(status__in=UNFINISHED_JOB))
+    counted = rows.order_by().values_list("status").annotate(Count("pk"))
+    return dict.fromkeys(JobStatus, 0) | {JobStatus(status): n for status, n in counted}
+
+
+def _slots(now: datetime) -> dict[SlotOutcome, int]:
+    rows = Slot.objects.filter(decided_at__gte=now - DAY)
+    counted = rows.order_by().values_list("outcome").annotate(Count("pk"))
+    return dict.fromkeys(SlotOutcome, 0) | {SlotOutcome(outcome): n for outcome, n in counted}

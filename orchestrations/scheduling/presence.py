@@ -1,0 +1,44 @@
+"""Schedulers and workers say that they are there: one row each, written every few seconds."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from orchestrations.enums import ProcessKind
+from orchestrations.models import Process
+
+# Seconds between two rows of a process.
+EVERY = 5.0
+KEPT = timedelta(days=1)
+
+
+class Presence:
+    """The row of this process; safe to write after the row is gone, and over a fork."""
+
+    def __init__(self, kind: ProcessKind) -> None:
+        self.kind = kind
+        self.key = uuid.uuid4().hex
+
+    def show(self, now: datetime) -> None:
+        """Write that this process is there; rows of processes long gone are swept on the way."""
+        if Process.objects.filter(key=self.key).update(seen_at=now):
+            return
+        Process.objects.filter(seen_at__lt=now - KEPT).delete()
+        Process.objects.create(
+            key=self.key,
+            kind=self.kind,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=settings.VERSION,
+            started_at=now,
+            seen_at=now,
+        )
+
+    def leave(self, now: datetime) -> None:
+        """Write that this process stops because it was told to."""
+        Process.objects.filter(key=self.key).update(seen_at=now, stopped_at=now)

@@ -1,0 +1,167 @@
+"""Nothing fires: noted once, told once, whoever sees it first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.conf import LazySettings
+from django.core import mail
+
+from orchestrations.enums import ProcessKind
+from orchestrations.models import Outage, Process
+from orchestrations.scheduling.outages import end_silence
+from orchestrations.scheduling.presence import Presence
+from orchestrations.services import alarms
+from orchestrations.services.watching import Watcher, kind_of
+from tests.builders import make_schedule, make_user
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def mails(settings: LazySettings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+
+def seen(at: datetime) -> None:
+    Process.objects.create(key="beat", kind="scheduler", host="h", pid=1, started_at=at, seen_at=at)
+
+
+def administrator(name: str, email: str, *, active: bool = True) -> None:
+    user = make_user(name=name)
+    user.is_superuser, user.email, user.is_active = True, email, active
+    user.save()
+
+
+def test_thirty_seconds_of_silence_are_no_alarm_and_one_more_is() -> None:
+    seen(NOON)
+
+    assert alarms.look(NOON + 30 * SECOND) is None
+    outage = alarms.look(NOON + 31 * SECOND)
+
+    assert outage is not None
+    assert (outage.began_at, outage.reason) == (NOON, "No scheduler was seen.")
+
+
+def test_without_any_scheduler_ever_there_is_no_alarm() -> None:
+    assert alarms.look(NOON) is None
+
+
+def test_a_scheduler_that_fires_nothing_is_an_alarm_too() -> None:
+    now = NOON + 31 * SECOND
+    seen(now)
+    make_schedule(NOON)
+
+    outage = alarms.look(now)
+
+    assert outage is not None
+    assert outage.reason == "A scheduler was there, but what was due was not fired."
+
+
+def test_administrators_are_told_once_however_many_look() -> None:
+    administrator("ada", "ada@example.com")
+    administrator("bob", "bob@example.com")
+    administrator("gone", "gone@example.com", active=False)
+    administrator("none", "")
+    make_user(name="editor", role="Editor")
+    seen(NOON)
+
+    for seconds in (31, 36, 41, 300):
+        alarms.look(NOON + seconds * SECOND)
+
+    assert sorted(m.to[0] for m in mail.outbox) == ["ada@example.com", "bob@example.com"]
+    assert mail.outbox[0].subject == "[Orchestrator] Nothing fires"
+    assert "No schedule has fired since 2026-06-01 12:00:00 UTC" in mail.outbox[0].body
+    assert "/status/" in mail.outbox[0].body
+    assert Outage.objects.get().told_at == NOON + 31 * SECOND
+
+
+def test_after_it_is_over_the_next_silence_is_told_again() -> None:
+    administrator("ada", "ada@example.com")
+    seen(NOON)
+    alarms.look(NOON + 31 * SECOND)
+    Process.objects.update(seen_at=NOON + 60 * SECOND)
+    end_silence(NOON + 60 * SECOND)
+
+    alarms.look(NOON + 91 * SECOND)
+
+    assert len(mail.outbox) == 2
+    assert Outage.objects.filter(ended_at=None).count() == 1
+    assert Outage.objects.count() == 2
+
+
+def test_recipients_of_the_settings_come_in_place_of_the_administrators(
+    settings: LazySettings,
+) -> None:
+    settings.ALARM_RECIPIENTS = ["ops@example.com", "not an address", "ops@example.com"]
+    administrator("ada", "ada@example.com")
+    seen(NOON)
+
+    alarms.look(NOON + 31 * SECOND)
+
+    assert [m.to for m in mail.outbox] == [["ops@example.com"]]
+
+
+def test_what_did_not_arrive_is_tried_again_after_a_minute(
+    settings: LazySettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.ALARM_RECIPIENTS = ["http://127.0.0.1:9/secret-path-of-the-hook"]
+    seen(NOON)
+
+    alarms.look(NOON + 31 * SECOND)
+    alarms.look(NOON + 60 * SECOND)
+    assert len(caplog.messages) == 1
+    assert "secret-path" not in caplog.text
+    alarms.look(NOON + 92 * SECOND)
+
+    assert len(caplog.messages) == 2
+    assert Outage.objects.get().told_at is None
+
+
+def test_a_watcher_shows_its_worker_and_lets_the_scheduler_begin_first() -> None:
+    now = datetime.now(UTC)
+    seen(now - timedelta(hours=8))
+    watcher = Watcher(ProcessKind.CONTROL)
+
+    watcher.look()
+    assert Process.objects.get(kind="control").stopped_at is None
+    assert not Outage.objects.exists()
+
+    watcher.began_at = now - 31 * SECOND
+    watcher.look()
+    assert Outage.objects.get().ended_at is None
+
+
+def test_a_jobs_worker_does_not_watch() -> None:
+    now = datetime.now(UTC)
+    seen(now - timedelta(hours=8))
+    watcher = Watcher(ProcessKind.JOBS)
+    watcher.began_at = now - timedelta(hours=1)
+
+    watcher.look()
+
+    assert not Outage.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("queues", "kind"),
+    [
+        ({"control"}, ProcessKind.CONTROL),
+        ({"jobs"}, ProcessKind.JOBS),
+        ({"jobs", "control"}, ProcessKind.CONTROL),
+    ],
+)
+def test_a_worker_is_called_by_its_queues(queues: set[str], kind: ProcessKind) -> None:
+    assert kind_of(queues) == kind
+
+
+def test_rows_of_processes_long_gone_are_swept_by_the_next_that_begins() -> None:
+    seen(NOON - timedelta(hours=25))
+
+    Presence(ProcessKind.JOBS).show(NOON)
+
+    assert list(Process.objects.values_list("kind", flat=True)) == ["jobs"]
