@@ -131,7 +131,7 @@ class OrchestrationAdmin(Operated, OrchestrationBase):
     ) -> None:
         chosen = list(queryset.filter(deleted_at=None))
         for orchestration in chosen:
-            services.set_enabled(orchestration, enabled=enabled)
+            services.set_enabled(orchestration, enabled=enabled, user=person(request))
         text = f"Switched {'on' if enabled else 'off'}: {len(chosen)}."
         self.message_user(request, text, messages.SUCCESS if chosen else messages.WARNING)
 

@@ -256,7 +256,7 @@ def save_orchestration(request: HttpRequest, pk: int, body: OrchestrationPut) ->
         phases=sent(body.phases),
     )
     if body.is_enabled is not None:
-        service.set_enabled(orchestration, enabled=body.is_enabled)
+        service.set_enabled(orchestration, enabled=body.is_enabled, user=user_of(request))
     return existing().get(pk=pk)
 
 

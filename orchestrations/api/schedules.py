@@ -27,6 +27,7 @@ from orchestrations.models import Calendar, Schedule, Slot
 from orchestrations.queries.schedules import active_schedules, slots_of, words
 from orchestrations.scheduling.preview import Preview, preview
 from orchestrations.services import schedules as service
+from orchestrations.services.arming import CatchUp
 from orchestrator_site.lib.access import EDIT, VIEW
 
 router = Router(tags=["Schedules"])
@@ -78,6 +79,19 @@ Confidence = Annotated[
 ]
 
 
+class CatchUpIn(Schema):
+    """What becomes of the moments missed while it was off, in place of its misfire policy."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"misfire": "skip"}})
+    misfire: Misfire
+    limit: Annotated[int, Field(ge=1, le=1000)] = 10
+
+    @property
+    def choice(self) -> CatchUp:
+        """What the services take."""
+        return CatchUp(self.misfire, self.limit)
+
+
 class ScheduleIn(Schema):
     """A new schedule."""
 
@@ -122,6 +136,7 @@ class SchedulePatch(Schema):
     valid_to: AwareDatetime | None = None
     paused_until: AwareDatetime | None = None
     variables: dict[str, str] | None = None
+    catch_up: CatchUpIn | None = None
 
 
 class ScheduleOut(Schema):
@@ -283,8 +298,15 @@ def change_schedule(request: HttpRequest, pk: int, body: SchedulePatch) -> Sched
     given = body.dict(exclude_unset=True).items()
     content = {name: value for name, value in given if value is not None or name in NULLABLE}
     enabled = content.pop("is_enabled", None)
+    content.pop("catch_up", None)
     _name_calendar(content)
-    return service.update_schedule(schedule, user=user_of(request), enabled=enabled, **content)
+    return service.update_schedule(
+        schedule,
+        user=user_of(request),
+        enabled=enabled,
+        catch_up=body.catch_up.choice if body.catch_up else None,
+        **content,
+    )
 
 
 @router.delete("/schedules/{int:pk}", response={204: None, **ERRORS}, auth=needs(EDIT))

@@ -78,6 +78,9 @@ class Schedule(models.Model):
     off_since = models.DateTimeField(
         null=True, blank=True, help_text="Switched off at; the misfire policy looks back to it."
     )
+    off_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -59,7 +59,7 @@ class Policy:
 
     A moment starts `lead` before it is due. `refusal` is the outcome and the reason for all of them
     where no run can be made at all: the schedule or its orchestration is off, or there is nothing
-    to run. `downtimes` tell why a late moment was not decided in time.
+    to run. `downtimes` tell why a moment later than `on_time` was not decided in time.
     """
 
     timezone: str
@@ -72,6 +72,7 @@ class Policy:
     paused_by: str = ""
     refusal: tuple[SlotOutcome, str] | None = None
     downtimes: Sequence[Downtime] = ()
+    on_time: timedelta = ON_TIME
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _told(decision: Decision, occurrence: Occurrence) -> Decision:
 def _chosen(policy: Policy, due: Sequence[Occurrence], now: datetime) -> list[datetime]:
     """Return the moments that call for a run, before overlap has its say."""
     open_ = [occurrence.at for occurrence in due if _refused(policy, occurrence) is None]
-    on_time = [moment for moment in open_ if now - moment <= ON_TIME]
+    on_time = [moment for moment in open_ if now - moment <= policy.on_time]
     late = open_[: len(open_) - len(on_time)]
     if policy.misfire_window is not None:
         earliest = now - timedelta(minutes=policy.misfire_window)
@@ -161,7 +162,7 @@ def _overlapped(
     policy: Policy, moment: datetime, now: datetime, unfinished: Unfinished
 ) -> Decision:
     late = ""
-    if now - moment > ON_TIME:
+    if now - moment > policy.on_time:
         after = humanize((now - moment).total_seconds())
         late = f"Missed, run {after} late. {_why_missed(policy, moment)}".strip()
     if unfinished.count == 0:
@@ -188,7 +189,7 @@ def _passed_over(
     policy: Policy, moment: datetime, now: datetime, chosen: Sequence[datetime]
 ) -> Decision:
     """Say why a moment is not run: it was missed, or a later one stands for it."""
-    is_late = now - moment > ON_TIME
+    is_late = now - moment > policy.on_time
     if is_late and policy.misfire == Misfire.SKIP:
         reason = f"{_missed(policy, moment)} Missed moments are skipped."
         return Decision(moment, SlotOutcome.MISSED, reason)

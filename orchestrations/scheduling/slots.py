@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, connection, transaction
@@ -59,6 +59,15 @@ class FireReport:
 
 
 @dataclass(frozen=True)
+class SwitchedOn:
+    """A schedule is being switched on: what to do about the time `off`, in place of its policy."""
+
+    misfire: Misfire
+    limit: int
+    off: Downtime
+
+
+@dataclass(frozen=True)
 class _Due:
     """The due moments of one schedule that this call decides, and where the next call goes on."""
 
@@ -76,19 +85,27 @@ class _Known:
     unfinished: dict[int, Unfinished]
     versions: dict[int, int]
     downtimes: Sequence[Downtime]
+    on_time: timedelta = ON_TIME
 
 
-def fire_due(now: datetime, *, batch: int = BATCH, only: int | None = None) -> FireReport:
+def fire_due(
+    now: datetime,
+    *,
+    batch: int = BATCH,
+    only: int | None = None,
+    switched: SwitchedOn | None = None,
+) -> FireReport:
     """Decide the due moments of up to `batch` schedules, make their runs, and ring for these.
 
     `only` names one schedule and waits for whoever holds it; otherwise held ones are left out.
+    `switched` tells that this one is being switched on.
     Safe to call twice and from anywhere at once. Raises django.db.Error, having changed nothing.
     """
     try:
-        return _fire(now, batch, only)
+        return _fire(now, batch, only, switched)
     except IntegrityError:
         # Somebody wrote the same slot without holding the schedule: read again, it is known now.
-        return _fire(now, batch, only)
+        return _fire(now, batch, only, switched)
 
 
 def next_wake() -> datetime | None:
@@ -126,14 +143,19 @@ def latest(schedule: Schedule, after: datetime, until: datetime, n: int) -> list
 
 
 @transaction.atomic
-def _fire(now: datetime, batch: int, only: int | None) -> FireReport:
+def _fire(now: datetime, batch: int, only: int | None, switched: SwitchedOn | None) -> FireReport:
     _limit_stall()
     schedules = _take(now, batch, only)
     if not schedules:
         return FireReport()
+    if switched is not None:
+        for schedule in schedules:  # never saved: only `next_fire_at` is
+            schedule.misfire, schedule.misfire_limit = switched.misfire, switched.limit
     part = max(1, SLOTS_AT_ONCE // len(schedules))
     dues = [_due(schedule, now, part) for schedule in schedules]
     known = _known(dues, now)
+    if switched is not None:
+        known = replace(known, downtimes=[switched.off, *known.downtimes], on_time=timedelta())
     decisions = [(due.schedule, decision) for due in dues for decision in _decide(due, known, now)]
     stopped = _ask_to_terminate(decisions, now)
     runs = _write(decisions, known, now)
@@ -163,7 +185,7 @@ def _take(now: datetime, batch: int, only: int | None) -> list[Schedule]:
         due = due.filter(pk=only)
     on_time_first = Case(When(next_fire_at__gte=now - ON_TIME, then=0), default=1)
     return list(
-        due.select_related("orchestration", "calendar", "paused_by")
+        due.select_related("orchestration", "calendar", "paused_by", "off_by")
         .select_for_update(of=("self", "orchestration"), no_key=True, skip_locked=only is None)
         .order_by(on_time_first, "next_fire_at", "pk")[:batch]
     )
@@ -215,7 +237,8 @@ def _refusal(schedule: Schedule) -> tuple[SlotOutcome, str] | None:
     if orchestration.deleted_at is not None:
         return SlotOutcome.PAUSED, "The orchestration is in the trash."
     if not schedule.is_enabled:
-        return SlotOutcome.PAUSED, "The schedule was switched off before this could start."
+        by = f" by {schedule.off_by.get_username()}" if schedule.off_by else ""
+        return SlotOutcome.PAUSED, f"The schedule was switched off{by} before this could start."
     if not orchestration.is_enabled:
         return SlotOutcome.PAUSED, "The orchestration is switched off."
     return None
@@ -270,6 +293,7 @@ def _decide(due: _Due, known: _Known, now: datetime) -> list[Decision]:
         paused_by=schedule.paused_by.get_username() if schedule.paused_by else "",
         refusal=refusal,
         downtimes=known.downtimes,
+        on_time=known.on_time,
     )
     unfinished = known.unfinished.get(schedule.orchestration_id, Unfinished())
     decisions = decide(

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from orchestrations.enums import StartedBy
 from orchestrations.exceptions import NotAllowed, OrchestrationsError
 from orchestrations.models import Orchestration, Task
+from orchestrations.services.arming import CatchUp
 from orchestrations.services.orchestrations import move_to_trash, set_enabled
 from orchestrations.services.runs import start_run
 from orchestrator_site.lib.sentences import counted
@@ -55,10 +56,13 @@ class BulkResult:
         return " ".join(said)
 
 
-def act_on_all(ids: Sequence[int], action: BulkAction, *, user: User) -> BulkResult:
+def act_on_all(
+    ids: Sequence[int], action: BulkAction, *, user: User, catch_up: CatchUp | None = None
+) -> BulkResult:
     """Do something to each of the orchestrations, in the order of their names.
 
-    Raises NotAllowed where none or more than 500 are chosen.
+    `catch_up` is for those that are switched on. Raises NotAllowed where none or more than 500
+    are chosen.
     """
     if not ids:
         raise NotAllowed("Choose at least one orchestration.")
@@ -68,7 +72,10 @@ def act_on_all(ids: Sequence[int], action: BulkAction, *, user: User) -> BulkRes
     refused = []
     for orchestration in Orchestration.objects.filter(pk__in=ids).order_by("name", "pk"):
         try:
-            _ACTIONS[action](orchestration, user)
+            if action == BulkAction.ENABLE:
+                set_enabled(orchestration, enabled=True, user=user, catch_up=catch_up)
+            else:
+                _ACTIONS[action](orchestration, user)
         except OrchestrationsError as error:
             refused.append(Refusal(orchestration.name, error.message))
         else:
@@ -78,12 +85,8 @@ def act_on_all(ids: Sequence[int], action: BulkAction, *, user: User) -> BulkRes
     return BulkResult(action, done, refused)
 
 
-def _enable(orchestration: Orchestration, user: User) -> None:  # noqa: ARG001  # as all actions
-    set_enabled(orchestration, enabled=True)
-
-
-def _disable(orchestration: Orchestration, user: User) -> None:  # noqa: ARG001  # as all actions
-    set_enabled(orchestration, enabled=False)
+def _disable(orchestration: Orchestration, user: User) -> None:
+    set_enabled(orchestration, enabled=False, user=user)
 
 
 def _run(orchestration: Orchestration, user: User) -> None:
@@ -99,7 +102,6 @@ def _trash(orchestration: Orchestration, user: User) -> None:
 
 
 _ACTIONS: dict[BulkAction, Callable[[Orchestration, User], None]] = {
-    BulkAction.ENABLE: _enable,
     BulkAction.DISABLE: _disable,
     BulkAction.RUN: _run,
     BulkAction.TRASH: _trash,

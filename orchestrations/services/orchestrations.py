@@ -12,6 +12,7 @@ from orchestrations.enums import UNFINISHED_RUN
 from orchestrations.exceptions import EditConflict, NotAllowed
 from orchestrations.models import Orchestration, OrchestrationVersion, Phase, Run, Task
 from orchestrations.models.orchestration import Definition, PhaseDesign
+from orchestrations.services.arming import CatchUp
 from orchestrations.services.changes import describe_change
 from orchestrations.services.designs import PhaseInput, check_definition
 from orchestrations.services.orchestration_tokens import drop_token, give_token
@@ -92,15 +93,22 @@ def save_orchestration(  # noqa: PLR0913  # keyword-only: one argument for each 
 
 
 @transaction.atomic
-def set_enabled(orchestration: Orchestration, *, enabled: bool) -> Orchestration:
+def set_enabled(
+    orchestration: Orchestration,
+    *,
+    enabled: bool,
+    user: User | None = None,
+    catch_up: CatchUp | None = None,
+) -> Orchestration:
     """Switch all schedules of an orchestration on or off at once; safe to call twice.
 
-    A run by hand, by API or inside another orchestration starts all the same.
+    A run by hand, by API or inside another orchestration starts all the same. Switched on, what
+    its schedules missed is made up for as `catch_up` says, or as each of them does.
     """
     fresh = _locked(orchestration)
     fresh.is_enabled = enabled
     fresh.save(update_fields=["is_enabled", "updated_at"])
-    on_orchestration_changed(fresh)
+    on_orchestration_changed(fresh, user=user, catch_up=catch_up)
     orchestration.is_enabled = enabled
     return orchestration
 
@@ -148,7 +156,7 @@ def _bin(orchestration: Orchestration, *, user: User | None, deleted: bool) -> O
         fresh.deleted_at = timezone.now() if deleted else None
         fresh.deleted_by = user
         fresh.save(update_fields=["deleted_at", "deleted_by", "updated_at"])
-        on_orchestration_changed(fresh)
+        on_orchestration_changed(fresh, user=user)
     orchestration.deleted_at, orchestration.deleted_by = fresh.deleted_at, fresh.deleted_by
     return orchestration
 

@@ -6,7 +6,7 @@ Locks are taken in the order orchestration, schedule, runs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Unpack
 
 from django.contrib.auth.models import User
@@ -14,15 +14,13 @@ from django.db import transaction
 from django.utils import timezone as clock
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from orchestrations.enums import Misfire
 from orchestrations.exceptions import InvalidSchedule, NotAllowed
 from orchestrations.models import Calendar, Orchestration, Schedule
 from orchestrations.models.orchestration import ScheduleDesign
 from orchestrations.queries.change_words import schedule_sentence
 from orchestrations.scheduling.preview import Preview, PreviewMoment, preview
-from orchestrations.scheduling.slots import fire_due, latest, upcoming
+from orchestrations.services.arming import CatchUp, arm, is_on, settle, switch
 from orchestrations.services.projection import project, withdraw
-from orchestrations.services.ready_by import lead_for
 from orchestrations.services.schedule_checks import Options, check_schedule
 from orchestrations.services.versions import record_version, schedule_design
 from orchestrator_site.lib import cron as crons
@@ -104,9 +102,9 @@ def create_schedule(  # noqa: PLR0913  # keyword-only: one for each thing people
     check_schedule(schedule)
     schedule.paused_by = user if schedule.paused_until else None
     now = clock.now()
-    _arm(schedule, since=now, now=now)
+    arm(schedule, now)
     schedule.save()
-    project(schedule, enabled=_is_on(schedule))
+    project(schedule, enabled=is_on(schedule))
     sentence = f"Added schedule “{title(schedule)}”."
     record_version(orchestration, user=user, change=sentence, amend=amend)
     return schedule
@@ -118,6 +116,7 @@ def update_schedule(
     *,
     user: User | None = None,
     enabled: bool | None = None,
+    catch_up: CatchUp | None = None,
     **changes: Unpack[Changes],
 ) -> Schedule:
     """Change a schedule and return it; what was due before now is decided as it was until now.
@@ -127,8 +126,8 @@ def update_schedule(
     removed meanwhile.
     """
     schedule, now = _locked(schedule), clock.now()
-    _settle(schedule.pk, now)
-    schedule.refresh_from_db(fields=["next_fire_at", "off_since"])
+    settle(schedule.pk, now)
+    schedule.refresh_from_db(fields=["next_fire_at", "off_since", "off_by"])
     before = schedule_design(schedule)
     timing = [getattr(schedule, field) for field in TIMING]
     paused_until = schedule.paused_until
@@ -138,30 +137,36 @@ def update_schedule(
         schedule.paused_by = user if schedule.paused_until else None
     check_schedule(schedule)
     if timing != [getattr(schedule, field) for field in TIMING]:
-        _arm(schedule, since=now, now=now)
+        arm(schedule, now)
     schedule.save()
-    project(schedule, enabled=_is_on(schedule))
+    project(schedule, enabled=is_on(schedule))
     if enabled is not None and enabled != schedule.is_enabled:
         schedule.is_enabled = enabled
-        _switch(schedule)
+        switch(schedule, user=user, catch_up=catch_up)
     sentence = schedule_sentence(before, schedule_design(schedule))
     record_version(schedule.orchestration, user=user, change=sentence)
     return schedule
 
 
 @transaction.atomic
-def set_enabled(schedule: Schedule, *, enabled: bool, user: User | None = None) -> Schedule:
+def set_enabled(
+    schedule: Schedule,
+    *,
+    enabled: bool,
+    user: User | None = None,
+    catch_up: CatchUp | None = None,
+) -> Schedule:
     """Switch a schedule on or off and return it; safe to call twice.
 
-    Switched on, it looks back to when it was switched off, as its misfire policy says. Switched
-    off, it starts nothing more, not even a moment that is due already. Raises NotAllowed where it
-    was removed meanwhile.
+    Switched on, it looks back to when it was switched off, as `catch_up` says, or its own misfire
+    policy. Switched off, it starts nothing more, not even a moment that is due already. Raises
+    NotAllowed where it was removed meanwhile.
     """
     locked = _locked(schedule)
     if locked.is_enabled == enabled:
         return locked
     locked.is_enabled = enabled
-    _switch(locked)
+    switch(locked, user=user, catch_up=catch_up)
     sentence = f"Switched schedule “{title(locked)}” {'on' if enabled else 'off'}."
     record_version(locked.orchestration, user=user, change=sentence)
     return locked
@@ -177,7 +182,7 @@ def delete_schedule(schedule: Schedule, *, user: User | None = None, amend: bool
     locked = Schedule.objects.select_for_update(no_key=True).get(pk=schedule.pk)
     if locked.deleted_at is None:
         locked.deleted_at = clock.now()
-        _switch(locked)
+        switch(locked, user=user)
         sentence = f"Removed schedule “{title(locked)}”."
         record_version(schedule.orchestration, user=user, change=sentence, amend=amend)
 
@@ -202,9 +207,9 @@ def restore_schedules(
     for design in wanted:
         old = known.get(design["id"])
         if old is not None:
-            _settle(old.pk, clock.now())
-            old.refresh_from_db(fields=["next_fire_at", "off_since"])
-            _restore(old, design, was_on=_is_on(old))
+            settle(old.pk, clock.now())
+            old.refresh_from_db(fields=["next_fire_at", "off_since", "off_by"])
+            _restore(old, design, was_on=is_on(old))
         else:
             new = Schedule(orchestration=orchestration, created_by=user)
             _restore(new, design, was_on=False)
@@ -212,17 +217,19 @@ def restore_schedules(
 
 
 @transaction.atomic
-def on_orchestration_changed(orchestration: Orchestration) -> None:
+def on_orchestration_changed(
+    orchestration: Orchestration, *, user: User | None = None, catch_up: CatchUp | None = None
+) -> None:
     """Wake or rest the schedules of an orchestration that was switched, trashed or restored.
 
     Call it in the same transaction, after saving the orchestration. Out of the trash a schedule
-    goes on from now; switched on, it looks back as its misfire policy says. Safe to call twice.
+    goes on from now; switched on, it looks back as in `set_enabled`. Safe to call twice.
     """
     _lock(orchestration)
     schedules = orchestration.schedules.filter(deleted_at=None).select_for_update(no_key=True)
     for schedule in schedules.order_by("pk"):
         schedule.orchestration = orchestration
-        _switch(schedule)
+        switch(schedule, user=user, catch_up=catch_up)
 
 
 @transaction.atomic
@@ -241,16 +248,16 @@ def on_calendar_changed(calendar: Calendar) -> None:
     found = calendar.schedules.filter(deleted_at=None, next_fire_at__isnull=False)
     for row in found.select_related("orchestration").order_by("orchestration_id", "pk"):
         schedule, now = _locked(row), clock.now()
-        _settle(schedule.pk, now)
+        settle(schedule.pk, now)
         schedule.refresh_from_db()
-        _arm(schedule, since=now, now=now)
-        schedule.save(update_fields=["next_fire_at", "lead", "off_since", "updated_at"])
+        arm(schedule, now)
+        schedule.save(update_fields=["next_fire_at", "lead", "off_since", "off_by", "updated_at"])
 
 
 def fire_schedule(schedule_id: int) -> None:
     """Fire what is due of one schedule: what the projected periodic task calls."""
     if Schedule.objects.filter(pk=schedule_id).exists():
-        _settle(schedule_id, clock.now())
+        settle(schedule_id, clock.now())
     else:
         withdraw(schedule_id)
 
@@ -294,30 +301,6 @@ def _locked(schedule: Schedule) -> Schedule:
         raise NotAllowed("This schedule was removed meanwhile.") from None
 
 
-def _settle(schedule_id: int, now: datetime) -> None:
-    """Decide all that was due of a schedule up to `now`, as it stands in the database."""
-    while fire_due(now, only=schedule_id).more:
-        pass
-
-
-def _switch(schedule: Schedule) -> None:
-    """Save a schedule whose switch, or whose orchestration's, was turned, and do as it says."""
-    now = clock.now()
-    if _is_on(schedule):
-        if schedule.next_fire_at is None:
-            _arm(schedule, since=schedule.off_since or now, now=now)
-        schedule.save()
-    else:
-        schedule.save()
-        # Moments that are due already get their slot, which says that it was switched off.
-        _settle(schedule.pk, now)
-        in_trash = schedule.orchestration.deleted_at is not None
-        schedule.next_fire_at = None
-        schedule.off_since = None if in_trash else schedule.off_since or now
-        schedule.save()
-    project(schedule, enabled=_is_on(schedule))
-
-
 def _restore(schedule: Schedule, design: ScheduleDesign, *, was_on: bool) -> None:
     now = clock.now()
     timing = [getattr(schedule, field) for field in TIMING]
@@ -330,11 +313,11 @@ def _restore(schedule: Schedule, design: ScheduleDesign, *, was_on: bool) -> Non
             setattr(schedule, field, value)
     schedule.deleted_at = None
     check_schedule(schedule)
-    if not (was_on and _is_on(schedule)) or timing != [getattr(schedule, f) for f in TIMING]:
+    if not (was_on and is_on(schedule)) or timing != [getattr(schedule, f) for f in TIMING]:
         schedule.off_since = now
-        _arm(schedule, since=now, now=now)
+        arm(schedule, now)
     schedule.save()
-    project(schedule, enabled=_is_on(schedule))
+    project(schedule, enabled=is_on(schedule))
 
 
 def _calendar(design: ScheduleDesign) -> Calendar | None:
@@ -346,34 +329,3 @@ def _calendar(design: ScheduleDesign) -> Calendar | None:
         text = f"There is no calendar “{design['calendar']}” any more; make it again first."
         raise InvalidSchedule(text, fields={"calendar": text})
     return found
-
-
-def _arm(schedule: Schedule, *, since: datetime, now: datetime) -> None:
-    """Set the next due moment: after `now`, or the first missed since `since` that is to be run."""
-    if not _is_on(schedule):
-        schedule.next_fire_at = None
-        schedule.off_since = schedule.off_since and now
-        return
-    wanted = {Misfire.SKIP: 0, Misfire.LAST: 1, Misfire.ALL: schedule.misfire_limit}
-    schedule.lead = lead_for(schedule)
-    horizon = now + schedule.ahead
-    after = since + schedule.ahead
-    if schedule.valid_from is not None:
-        after = max(after, schedule.valid_from - timedelta(microseconds=1))
-    if schedule.misfire_window is not None:
-        after = max(after, horizon - timedelta(minutes=schedule.misfire_window))
-    until = min(horizon, schedule.valid_to or horizon)
-    missed = latest(schedule, after, until, wanted[Misfire(schedule.misfire)])
-    due_at = missed[0].at if missed else upcoming(schedule, horizon)
-    schedule.next_fire_at = due_at and due_at - schedule.ahead
-    schedule.off_since = None
-
-
-def _is_on(schedule: Schedule) -> bool:
-    orchestration = schedule.orchestration
-    return (
-        schedule.is_enabled
-        and schedule.deleted_at is None
-        and orchestration.is_enabled
-        and orchestration.deleted_at is None
-    )

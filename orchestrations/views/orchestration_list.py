@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from orchestrations.exceptions import NotAllowed
+from orchestrations.models import Orchestration
 from orchestrations.queries.orchestration_list import (
     OrchestrationPage,
     Order,
@@ -21,7 +22,9 @@ from orchestrations.queries.orchestration_list import (
     page_by_number,
 )
 from orchestrations.queries.orchestrations import orchestration_rows
-from orchestrations.services.bulk import BulkAction, act_on_all
+from orchestrations.services.arming import CatchUp, missed_of_all
+from orchestrations.services.bulk import MOST, BulkAction, act_on_all
+from orchestrations.views.catching_up import question
 from orchestrator_site.lib import htmx
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, person, requires
 from orchestrator_site.lib.live import mark, number, unchanged
@@ -74,18 +77,31 @@ def bulk(request: HttpRequest) -> HttpResponse:
     asked = request.POST.get("action", "")
     if asked == BulkAction.TRASH and not person(request).has_perm(EDIT):
         raise PermissionDenied
+    query = request.GET.urlencode()
+    back = reverse("orchestrations") + (f"?{query}" if query else "")
+    ids = [pk for pk in map(number, request.POST.getlist("orchestration")) if pk is not None]
+    catch_up = None
+    if asked == BulkAction.ENABLE and 0 < len(ids) <= MOST:
+        chosen = Orchestration.objects.filter(pk__in=ids, deleted_at=None)
+        hidden = [("action", asked), *(("orchestration", pk) for pk in ids)]
+        found = question(
+            request, missed_of_all(list(chosen), timezone.now()), back=back, hidden=hidden
+        )
+        if isinstance(found, HttpResponse):
+            return found
+        catch_up = found
     if asked in set(BulkAction):
-        _act(request, BulkAction(asked))
+        _act(request, ids, BulkAction(asked), catch_up)
     else:
         messages.error(request, "Choose what to do with the orchestrations.")
-    query = request.GET.urlencode()
-    return redirect(reverse("orchestrations") + (f"?{query}" if query else ""))
+    return htmx.redirect(request, back)
 
 
-def _act(request: HttpRequest, action: BulkAction) -> None:
-    ids = [pk for pk in map(number, request.POST.getlist("orchestration")) if pk is not None]
+def _act(
+    request: HttpRequest, ids: list[int], action: BulkAction, catch_up: CatchUp | None
+) -> None:
     try:
-        result = act_on_all(ids, action, user=person(request))
+        result = act_on_all(ids, action, user=person(request), catch_up=catch_up)
     except NotAllowed as error:
         messages.error(request, error.message)
     else:

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from orchestrations.forms.orchestrations import DetailsForm
@@ -14,7 +15,9 @@ from orchestrations.queries import orchestrations as queries
 from orchestrations.queries import runs
 from orchestrations.queries.orchestrations import orchestration_rows
 from orchestrations.services import orchestrations as services
+from orchestrations.services.arming import missed_of_all
 from orchestrations.services.orchestration_tokens import own_token
+from orchestrations.views.catching_up import answered, question
 from orchestrations.views.finding import find_orchestration
 from orchestrations.views.runs import run_table
 from orchestrator_site.lib import htmx
@@ -66,14 +69,26 @@ def details(request: HttpRequest, pk: int) -> HttpResponse:
 def enabled(request: HttpRequest, pk: int) -> HttpResponse:
     """Switch an orchestration; htmx gets its row of the list back."""
     orchestration = find_orchestration(pk)
-    services.set_enabled(orchestration, enabled=request.POST.get("enabled") == "on")
-    text = f"{orchestration} is {'on' if orchestration.is_enabled else 'off'}."
-    if htmx.wants_fragment(request):
+    is_on, in_list = request.POST.get("enabled") == "on", request.POST.get("from") == "list"
+    back = reverse("orchestrations") if in_list else orchestration.get_absolute_url()
+    missed = missed_of_all([orchestration], timezone.now()) if is_on else []
+    catch_up = question(
+        request,
+        missed,
+        back=back,
+        hidden=[("enabled", "on"), ("from", "list" if in_list else "")],
+        row=orchestration_rows([orchestration])[0] if missed and in_list else None,
+    )
+    if isinstance(catch_up, HttpResponse):
+        return catch_up
+    services.set_enabled(orchestration, enabled=is_on, user=person(request), catch_up=catch_up)
+    text = f"{orchestration} is {'on' if is_on else 'off'}."
+    if htmx.wants_fragment(request) and not answered(request):
         context = {"row": orchestration_rows([orchestration])[0]}
         answer = render(request, "orchestrations/_orchestration_row.html", context)
         return htmx.toast(answer, text)
     messages.success(request, text)
-    return redirect("orchestrations" if request.POST.get("from") == "list" else orchestration)
+    return htmx.redirect(request, _page_of(request) or back)
 
 
 @require_POST
@@ -83,3 +98,8 @@ def throw_away(request: HttpRequest, pk: int) -> HttpResponse:
     services.move_to_trash(orchestration, user=person(request))
     messages.success(request, f"{orchestration} is in the trash. It can be restored from there.")
     return htmx.redirect(request, reverse("orchestrations"))
+
+
+def _page_of(request: HttpRequest) -> str | None:
+    """Return the page of ours that htmx asks from: where a list stands as it was filtered."""
+    return request.htmx.current_url_abs_path if request.htmx else None  # type: ignore[attr-defined]

@@ -23,6 +23,8 @@ from orchestrations.queries.schedules import slots_of, words
 from orchestrations.queries.slots import schedule_lines
 from orchestrations.queries.triggers import trigger_lines
 from orchestrations.services import schedules as services
+from orchestrations.services.arming import missed_of
+from orchestrations.views.catching_up import answered, question
 from orchestrations.views.timing import only_shows, options, show
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, person, requires
 from orchestrator_site.lib.htmx import (
@@ -70,12 +72,25 @@ def schedule_edit(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def schedule_switch(request: HttpRequest, pk: int) -> HttpResponse:
     schedule = _live_schedule(pk)
-    enabled = "enabled" in request.POST
+    orchestration = schedule.orchestration
+    enabled, catch_up = "enabled" in request.POST, None
+    if enabled and not schedule.is_enabled and orchestration.is_enabled:
+        missed = missed_of(schedule, timezone.now())
+        asked = question(
+            request,
+            [missed] if missed else [],
+            back=orchestration.get_absolute_url(),
+            hidden=[("enabled", "on")],
+        )
+        if isinstance(asked, HttpResponse):
+            return asked
+        catch_up = asked
     try:
-        services.set_enabled(schedule, enabled=enabled, user=person(request))
+        services.set_enabled(schedule, enabled=enabled, user=person(request), catch_up=catch_up)
     except NotAllowed as error:
-        return said(request, schedule.orchestration, str(error), level="warning")
-    return said(request, schedule.orchestration, f"The schedule is {'on' if enabled else 'off'}.")
+        return said(request, orchestration, str(error), level="warning")
+    text = f"The schedule is {'on' if enabled else 'off'}."
+    return (changed if answered(request) else said)(request, orchestration, text)
 
 
 @requires(EDIT)

@@ -11,9 +11,10 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTas
 
 from orchestrations.enums import Misfire, Overlap, SlotOutcome
 from orchestrations.exceptions import InvalidSchedule, NotAllowed
-from orchestrations.models import Orchestration, Run, Schedule
+from orchestrations.models import Calendar, Orchestration, Run, Schedule
 from orchestrations.scheduling.slots import fire_due
 from orchestrations.services import schedules
+from orchestrations.services.arming import CatchUp, missed_of
 from orchestrator_site.lib import cron as crons
 from tests.builders import make_empty_orchestration, make_schedule, make_user
 
@@ -165,29 +166,87 @@ def test_switched_off_it_starts_nothing_not_even_what_is_due() -> None:
     assert now is not None
 
 
+F, Q, C, M = SlotOutcome.FIRED, SlotOutcome.QUEUED, SlotOutcome.COALESCED, SlotOutcome.MISSED
+OFF = "It was switched off from 2026-06-01 12:00:00 to 17:30:00 UTC."
+
+
 @pytest.mark.parametrize(
-    ("misfire", "ran", "following"),
+    ("misfire", "became"),
     [
-        (Misfire.SKIP, [], NOON + 6 * HOUR),
-        (Misfire.LAST, [5], NOON + 6 * HOUR),
-        (Misfire.ALL, [4, 5], NOON + 6 * HOUR),
+        (Misfire.SKIP, [M, M, M, M, M]),
+        (Misfire.LAST, [C, C, C, C, F]),
+        (Misfire.ALL, [M, M, M, F, Q]),
     ],
 )
-def test_switched_on_again_the_misfire_policy_looks_back(
-    misfire: Misfire, ran: list[int], following: datetime
+@pytest.mark.parametrize("asked", [False, True])
+def test_switched_on_again_what_was_missed_is_decided_at_once(
+    misfire: Misfire, became: list[SlotOutcome], *, asked: bool
 ) -> None:
+    """By the schedule's own policy, or by what was chosen in its place."""
+    other = Misfire.SKIP if misfire != Misfire.SKIP else Misfire.ALL
+    own: dict[str, Any] = {"misfire": other if asked else misfire, "misfire_limit": 2}
     with time_machine.travel(NOON, tick=False):
-        schedule = create(misfire=misfire, misfire_limit=2, overlap=Overlap.QUEUE_ALL)
+        schedule = create(overlap=Overlap.QUEUE_ALL, **own)
         schedules.set_enabled(schedule, enabled=False)
     with time_machine.travel(NOON + 5 * HOUR + 30 * MINUTE, tick=False):
-        schedules.set_enabled(schedule, enabled=True)
-        fire_due(NOON + 5 * HOUR + 30 * MINUTE)
+        catch_up = CatchUp(misfire, 2) if asked else None
+        schedules.set_enabled(schedule, enabled=True, catch_up=catch_up)
 
-    assert [due for due, _ in outcomes(schedule)] == [NOON + n * HOUR for n in ran]
-    assert Run.objects.count() == len(ran)
+    assert outcomes(schedule) == [(NOON + n * HOUR, became[n - 1]) for n in range(1, 6)]
+    assert all(OFF in slot.reason for slot in schedule.slots.all())
+    assert Run.objects.count() == sum(outcome in (F, Q) for outcome in became)
     stored = fresh(schedule)
-    assert (stored.next_fire_at, stored.off_since) == (following, None)
+    assert (stored.next_fire_at, stored.off_since) == (NOON + 6 * HOUR, None)
+    assert stored.misfire == own["misfire"]
     assert shadow(schedule).enabled is True
+
+
+def test_a_slot_says_who_switched_the_schedule_off() -> None:
+    ada = make_user(name="ada")
+    with time_machine.travel(NOON, tick=False):
+        schedule = create(misfire=Misfire.SKIP)
+    with time_machine.travel(NOON + HOUR + timedelta(seconds=1), tick=False):
+        schedules.set_enabled(schedule, enabled=False, user=ada)
+    with time_machine.travel(NOON + 2 * HOUR + MINUTE, tick=False):
+        schedules.set_enabled(schedule, enabled=True)
+
+    first, second = schedule.slots.order_by("due_at")
+    assert first.reason == "The schedule was switched off by ada before this could start."
+    assert second.reason == (
+        "It was switched off by ada from 2026-06-01 13:00:01 to 14:01:00 UTC. "
+        "Missed moments are skipped."
+    )
+    assert fresh(schedule).off_by is None
+
+
+def test_of_a_long_time_off_only_what_runs_gets_a_slot() -> None:
+    with time_machine.travel(NOON, tick=False):
+        schedule = create(cron="* * * * *", overlap=Overlap.QUEUE_ALL)
+        schedules.set_enabled(schedule, enabled=False)
+    now = NOON + timedelta(days=365)
+    missed = missed_of(fresh(schedule), now)
+    assert missed is not None
+    assert (missed.count, missed.is_more) == (1000, True)
+    with time_machine.travel(now, tick=False):
+        schedules.set_enabled(schedule, enabled=True, catch_up=CatchUp(Misfire.ALL, 3))
+
+    # The one of this very moment runs besides.
+    assert [due for due, _ in outcomes(schedule)] == [now - n * MINUTE for n in (2, 1, 0)]
+
+
+def test_what_was_missed_is_counted_without_what_a_calendar_holds() -> None:
+    calendar = Calendar.objects.create(
+        name="Closed",
+        windows=[{"begins": "2026-06-01T13:30", "ends": "2026-06-01T15:30", "name": ""}],
+    )
+    with time_machine.travel(NOON, tick=False):
+        schedule = create(calendar=calendar)
+        schedules.set_enabled(schedule, enabled=False)
+
+    missed = missed_of(fresh(schedule), NOON + 5 * HOUR + MINUTE)
+    assert missed is not None
+    assert (missed.count, missed.is_more, missed.last) == (3, False, NOON + 5 * HOUR)
+    assert missed_of(fresh(schedule), NOON + MINUTE) is None
 
 
 def test_switching_twice_is_the_same_as_once() -> None:
@@ -217,7 +276,8 @@ def test_an_orchestrations_switch_rests_and_wakes_its_schedules() -> None:
         schedules.on_orchestration_changed(orchestration)
         schedules.on_orchestration_changed(orchestration)
 
-    assert fresh(on).next_fire_at == NOON + HOUR  # missed meanwhile, and the policy runs the last
+    assert outcomes(on) == [(NOON + HOUR, F)]  # missed meanwhile, and the policy runs the last
+    assert fresh(on).next_fire_at == NOON + 2 * HOUR
     assert fresh(off).next_fire_at is None
     assert [shadow(on).enabled, shadow(off).enabled] == [True, False]
 
