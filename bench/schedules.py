@@ -1,4 +1,7 @@
-"""How fast schedules fire, how fast one is edited, and what an idle beat costs.
+"""How fast schedules fire, how fast one is edited, and what an idle beat costs; beside stock beat.
+
+Each measurement is made twice in one run: with our SlotScheduler, and with the stock
+DatabaseScheduler of django-celery-beat on the periodic tasks that our schedules project.
 
 Prints one JSON object per line. Use an empty database: `DATABASE_URL=postgresql://… python
 bench/schedules.py`; without DATABASE_URL and BROKER_URL it measures the embedded set in a folder
@@ -23,7 +26,10 @@ from datetime import timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BEAT = [sys.executable, "-m", "celery", "-A", "orchestrator_site", "beat", "--loglevel=WARNING"]
+CELERY = [sys.executable, "-m", "celery", "-A", "orchestrator_site"]
+BEAT = [*CELERY, "beat", "--loglevel=WARNING"]
+STOCK = [*BEAT, "-S", "django_celery_beat.schedulers:DatabaseScheduler"]
+WORKER = [*CELERY, "worker", "-Q", "control", "-P", "threads", "-c", "4", "--loglevel=WARNING"]
 
 
 def main() -> None:
@@ -122,8 +128,36 @@ def make(n: int, cron: Callable[[int], str]) -> None:
     )
 
 
+def project() -> None:
+    """Give each schedule the periodic task that the stock scheduler reads."""
+    from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
+
+    from orchestrations.models import Schedule
+    from orchestrations.scheduling.slots import PROJECTED
+
+    crontabs: dict[str, CrontabSchedule] = {}
+    tasks = []
+    for schedule in Schedule.objects.order_by("pk"):
+        if schedule.cron not in crontabs:
+            minute, hour, *_ = schedule.cron.split()
+            crontabs[schedule.cron] = CrontabSchedule.objects.create(minute=minute, hour=hour)
+        tasks.append(
+            PeriodicTask(
+                name=f"{PROJECTED}{schedule.pk}",
+                task="orchestrations.tasks.fire_schedule",
+                args=json.dumps([schedule.pk]),
+                crontab=crontabs[schedule.cron],
+            )
+        )
+    PeriodicTask.objects.bulk_create(tasks)
+    PeriodicTasks.update_changed()
+
+
 def due(options: argparse.Namespace) -> dict[str, object]:
-    """All schedules fall due at one moment: until every run stands and is rung for."""
+    """All schedules fall due at one moment: until every run stands and is rung for.
+
+    Stock: until a message for each has been sent; its workers would make the runs afterwards.
+    """
     from django.utils import timezone
 
     from orchestrations.models import Run, Schedule, Slot
@@ -139,53 +173,131 @@ def due(options: argparse.Namespace) -> dict[str, object]:
     while fire_due(noon + timedelta(seconds=1)).more:
         pass
     seconds = time.perf_counter() - began
-    return {
+    found = {
         "schedules": options.schedules,
         "runs": Run.objects.count(),
         "slots": Slot.objects.count(),
         "seconds": round(seconds, 2),
     }
+    clear()
+    return {**found, "stock_seconds": stock_due(options)}
+
+
+def stock_due(options: argparse.Namespace) -> float:
+    """Return how long the stock scheduler takes to send what is due of all schedules."""
+    from django.utils import timezone
+    from django_celery_beat.models import PeriodicTask
+    from django_celery_beat.schedulers import DatabaseScheduler
+
+    from orchestrations.scheduling.slots import PROJECTED
+    from orchestrator_site.celery import app
+
+    make(options.schedules, lambda _: "* * * * *")
+    project()
+    scheduler = DatabaseScheduler(app=app)
+    scheduler.schedule  # noqa: B018  # reads them, which it does at its start
+    scheduler.tick()
+    mine = PeriodicTask.objects.filter(name__startswith=PROJECTED)
+    mine.update(last_run_at=timezone.now() - timedelta(minutes=2), total_run_count=0)
+    scheduler._schedule = scheduler._heap = None  # noqa: SLF001  # read anew, as after an edit
+    scheduler._initial_read = True  # noqa: SLF001
+    began = time.perf_counter()
+    while True:
+        scheduler.tick()
+        if sum(1 for entry in scheduler.schedule.values() if entry.total_run_count) >= (
+            options.schedules
+        ):
+            break
+    return round(time.perf_counter() - began, 2)
 
 
 def edit(options: argparse.Namespace) -> dict[str, object]:
-    """Change the time of one schedule among many: milliseconds."""
+    """Change the time of one schedule among many: milliseconds, for the person and for beat."""
     from orchestrations.models import Schedule
+    from orchestrations.scheduling.beat import SlotScheduler
     from orchestrations.services.schedules import update_schedule
+    from orchestrator_site.celery import app
 
     make(options.schedules, lambda _: "0 5 * * *")
-    spent = []
+    project()
+    scheduler = SlotScheduler(app=app)
+    scheduler.tick()
+    spent, seen = [], []
     for i, schedule in enumerate(Schedule.objects.order_by("?")[: options.edits]):
-        began = time.perf_counter()
-        update_schedule(schedule, cron=f"{i % 60} 4 * * *")
-        update_schedule(schedule, cron=f"{i % 60} 3 * * *")
-        spent.append((time.perf_counter() - began) * 500)
+        for hour in (4, 3):
+            began = time.perf_counter()
+            update_schedule(schedule, cron=f"{i % 60} {hour} * * *")
+            done = time.perf_counter()
+            scheduler.firing.work()
+            spent.append((done - began) * 1000)
+            seen.append((time.perf_counter() - done) * 1000)
     return {
         "schedules": options.schedules,
-        "edits": 2 * len(spent),
+        "edits": len(spent),
         "p50_ms": round(statistics.median(spent), 1),
         "max_ms": round(max(spent), 1),
+        "beat_p50_ms": round(statistics.median(seen), 1),
+        "stock_beat_ms": stock_edit(),
     }
+
+
+def stock_edit() -> float:
+    """Return how long the stock scheduler does nothing else after one edit, in milliseconds."""
+    from django_celery_beat.models import CrontabSchedule, PeriodicTask
+    from django_celery_beat.schedulers import DatabaseScheduler
+
+    from orchestrations.scheduling.slots import PROJECTED
+    from orchestrator_site.celery import app
+
+    scheduler = DatabaseScheduler(app=app)
+    scheduler.schedule  # noqa: B018
+    scheduler.tick()
+    task = PeriodicTask.objects.filter(name__startswith=PROJECTED)[0]
+    task.crontab = CrontabSchedule.objects.create(minute="7", hour="7")
+    task.save()
+    began = time.perf_counter()
+    scheduler.tick()
+    return round((time.perf_counter() - began) * 1000, 1)
 
 
 def idle(options: argparse.Namespace) -> dict[str, object]:
     """Let a real beat wait among many schedules: share of one processor, and memory."""
     make(options.schedules, lambda _: "0 5 * * *")
-    beat = subprocess.Popen(BEAT, cwd=ROOT)
+    project()
+    ours, stock = waiting(BEAT, options.seconds), waiting(STOCK, options.seconds)
+    return {
+        "schedules": options.schedules,
+        "percent": ours[0],
+        "memory_mb": ours[1],
+        "stock_percent": stock[0],
+        "stock_memory_mb": stock[1],
+    }
+
+
+def waiting(command: list[str], seconds: int) -> tuple[float, int]:
+    """Return the share of a processor in per cent and the megabytes of a beat that waits."""
+    beat = subprocess.Popen(command, cwd=ROOT)
     try:
-        time.sleep(5)  # for its start
+        wait_until_it_rests(beat.pid)
         before = processor_seconds(beat.pid)
-        time.sleep(options.seconds)
+        time.sleep(seconds)
         used = processor_seconds(beat.pid) - before
         status = Path(f"/proc/{beat.pid}/status").read_text()
     finally:
         beat.send_signal(signal.SIGTERM)
-        beat.wait(timeout=20)
+        beat.wait(timeout=60)
     memory = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return {
-        "schedules": options.schedules,
-        "percent": round(100 * used / options.seconds, 2),
-        "memory_mb": round(int(memory.split()[1]) / 1024),
-    }
+    return round(100 * used / seconds, 2), round(int(memory.split()[1]) / 1024)
+
+
+def wait_until_it_rests(pid: int) -> None:
+    """Wait until a process has begun and used little for three seconds."""
+    time.sleep(5)
+    for _ in range(60):
+        before = processor_seconds(pid)
+        time.sleep(3)
+        if processor_seconds(pid) - before < 0.3:
+            return
 
 
 def processor_seconds(pid: int) -> float:
@@ -195,34 +307,52 @@ def processor_seconds(pid: int) -> float:
 
 
 def punctuality(options: argparse.Namespace) -> dict[str, object]:
-    """Let a real beat fire schedules of every minute: milliseconds from the moment to its run."""
+    """Let a real beat fire schedules of every minute: milliseconds from the moment to its run.
+
+    Both with a control worker; with the stock scheduler it is the worker that makes the run.
+    """
+    ours = punctual(BEAT, options)
+    clear()
+    stock = punctual(STOCK, options)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {
+        "schedules": options.each_minute,
+        **ours,
+        **{f"stock_{name}": value for name, value in stock.items()},
+        "peak_memory_mb": round(peak),
+    }
+
+
+def punctual(command: list[str], options: argparse.Namespace) -> dict[str, int]:
+    """Return how late the runs of one scheduler are made."""
+    from django.utils import timezone
+
     from orchestrations.models import Run, Schedule
     from orchestrations.scheduling.slots import upcoming
 
     make(options.each_minute, lambda _: "* * * * *")
-    beat = subprocess.Popen(BEAT, cwd=ROOT)
+    project()
+    processes = [subprocess.Popen(each, cwd=ROOT) for each in (command, WORKER)]
     try:
-        from django.utils import timezone
-
-        time.sleep(5)  # for its start
+        time.sleep(8)  # for their start
         first = upcoming(Schedule.objects.all()[0], timezone.now())
         Schedule.objects.update(next_fire_at=first, overlap="queue_all")
         time.sleep(60 * options.minutes + 2)
     finally:
-        beat.send_signal(signal.SIGTERM)
-        beat.wait(timeout=20)
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        for process in processes:
+            process.wait(timeout=60)
     late = sorted(
         (created - due_at).total_seconds() * 1000
         for created, due_at in Run.objects.values_list("created_at", "scheduled_for")
         if due_at is not None
     )
     return {
-        "schedules": options.each_minute,
         "runs": len(late),
         "p50_ms": round(statistics.median(late)),
         "p95_ms": round(late[int(len(late) * 0.95)]),
         "max_ms": round(late[-1]),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
     }
 
 

@@ -24,7 +24,8 @@ from orchestrations.enums import (
 )
 from orchestrations.exceptions import InvalidSchedule
 from orchestrations.models import Calendar, Schedule, Slot
-from orchestrations.queries.schedules import active_schedules, slots_of, words
+from orchestrations.queries.ledger import Mark, SlotFilter, ledger
+from orchestrations.queries.schedules import active_schedules, words
 from orchestrations.scheduling.preview import Preview, preview
 from orchestrations.services import schedules as service
 from orchestrations.services.arming import CatchUp
@@ -59,6 +60,7 @@ SHOWN: dict[str, JsonValue] = {
     "next_fire_at": "2026-11-23T05:00:00Z",
 }
 SLOT: dict[str, JsonValue] = {
+    "schedule": 4,
     "due_at": "2026-11-20T05:00:00Z",
     "outcome": "fired",
     "reason": "",
@@ -183,6 +185,7 @@ class SlotOut(Schema):
     """One due moment and what became of it."""
 
     model_config = ConfigDict(json_schema_extra={"example": SLOT})
+    schedule: int
     due_at: datetime
     outcome: SlotOutcome
     reason: str
@@ -192,6 +195,10 @@ class SlotOut(Schema):
     decided_at: datetime
 
     @staticmethod
+    def resolve_schedule(slot: Slot) -> int:
+        return slot.schedule_id
+
+    @staticmethod
     def resolve_run(slot: Slot) -> int | None:
         return slot.run_id
 
@@ -199,16 +206,22 @@ class SlotOut(Schema):
 class SlotPage(Schema):
     """Due moments, latest first; send `next` as `after` for the ones before."""
 
-    model_config = page_of(SLOT, "2026-11-20T05:00:00Z")
+    model_config = page_of(SLOT, "2026-11-20T05:00:00+00:00/4711")
     items: list[SlotOut]
-    next: datetime | None
+    next: str | None
 
 
 class SlotQuery(Schema):
-    """Which due moments are wanted."""
+    """Which due moments are wanted: of one outcome, due from `since` up to before `until`."""
 
-    limit: Annotated[int, Query(ge=1, le=200)] = 50
-    after: AwareDatetime | None = None
+    limit: Annotated[int, Query(ge=1, le=200, description="Rows, 1 to 200.")] = 50
+    after: Annotated[
+        str,
+        Query(max_length=100, description="`next` of the page before."),
+    ] = ""
+    outcome: SlotOutcome | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
 
 
 class PreviewIn(Schema):
@@ -319,11 +332,32 @@ def delete_schedule(request: HttpRequest, pk: int) -> Status[None]:
 
 @router.get("/schedules/{int:pk}/slots", response={200: SlotPage, **ERRORS}, auth=needs(VIEW))
 def list_slots(request: HttpRequest, pk: int, query: Query[SlotQuery]) -> dict[str, Any]:
-    """List what became of each due moment, latest first."""
-    schedule = get_object_or_404(Schedule, pk=pk)
-    found = slots_of(schedule, limit=query.limit + 1, before=query.after)
-    more = len(found) > query.limit
-    return {"items": found[: query.limit], "next": found[query.limit - 1].due_at if more else None}
+    """List what became of each due moment of a schedule, latest first."""
+    return _slots(query, schedule=get_object_or_404(Schedule, pk=pk).pk)
+
+
+@router.get("/orchestrations/{int:pk}/slots", response={200: SlotPage, **ERRORS}, auth=needs(VIEW))
+def list_orchestration_slots(
+    request: HttpRequest, pk: int, query: Query[SlotQuery]
+) -> dict[str, Any]:
+    """List what became of each due moment of all schedules of an orchestration, latest first."""
+    return _slots(query, orchestration=get_object_or_404(existing(), pk=pk).pk)
+
+
+def _slots(query: SlotQuery, **of: int) -> dict[str, Any]:
+    before = _mark(query.after) if query.after else None
+    where = SlotFilter(outcome=query.outcome or "", since=query.since, until=query.until, **of)
+    page = ledger(where, before=before, limit=query.limit)
+    return {"items": page.slots, "next": str(page.older) if page.older else None}
+
+
+def _mark(text: str) -> Mark:
+    """Return where a page goes on; raises InvalidSchedule where that cannot be read."""
+    found = Mark.read(text.replace(" ", "+"))
+    if found is None:
+        wrong = "This is no `next` of a page."
+        raise InvalidSchedule(wrong, fields={"after": wrong})
+    return found
 
 
 @router.post("/schedules/preview", response={200: PreviewOut, **ERRORS}, auth=needs(VIEW))

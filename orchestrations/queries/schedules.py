@@ -10,7 +10,7 @@ from itertools import islice
 
 from django.db.models import F, Q, QuerySet
 
-from orchestrations.models import Schedule, Slot
+from orchestrations.models import Schedule
 from orchestrator_site.lib import cron as crons
 
 # How many moments of one schedule are looked up at a time.
@@ -49,14 +49,6 @@ def words(schedule: Schedule) -> str:
         return crons.describe(schedule.cron, schedule.timezone)
     except crons.CronError:
         return str(schedule)
-
-
-def slots_of(schedule: Schedule, *, limit: int = 50, before: datetime | None = None) -> list[Slot]:
-    """Return the slots of a schedule, newest first, with their runs; `before` is the page's key."""
-    slots = schedule.slots.select_related("run").order_by("-due_at")
-    if before is not None:
-        slots = slots.filter(due_at__lt=before)
-    return list(slots[:limit])
 
 
 def coming(n: int = 10) -> list[Coming]:

@@ -20,10 +20,12 @@ from orchestrations.services.orchestration_tokens import own_token
 from orchestrations.views.catching_up import answered, question
 from orchestrations.views.finding import find_orchestration
 from orchestrations.views.runs import run_table
+from orchestrations.views.slots import ledger_tab
 from orchestrator_site.lib import htmx
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, person, requires
 
 VERSIONS_SHOWN = 5
+SLOTS = "slots"  # the tab beside those of runs
 
 
 @require_GET
@@ -43,6 +45,8 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "last_runs": runs.last_runs(orchestration),
         **run_table(request, orchestration),
     }
+    if request.GET.get("tab") == SLOTS:
+        context |= {"tab": SLOTS, **ledger_tab(request, orchestration)}
     return render(request, "orchestrations/orchestration_page.html", context)
 
 

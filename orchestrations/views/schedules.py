@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import (
     require_http_methods,
     require_POST,
@@ -19,7 +16,7 @@ from django_htmx.http import trigger_client_event
 from orchestrations.exceptions import NotAllowed
 from orchestrations.forms.schedules import ScheduleForm, fresh_schedule, schedule_values
 from orchestrations.models import Orchestration, Schedule
-from orchestrations.queries.schedules import slots_of, words
+from orchestrations.queries.schedules import words
 from orchestrations.queries.slots import schedule_lines
 from orchestrations.queries.triggers import trigger_lines
 from orchestrations.services import schedules as services
@@ -38,8 +35,6 @@ from orchestrator_site.lib.htmx import (
 
 FORM_PAGE, FORM = "orchestrations/schedule_page.html", "orchestrations/_schedule_form.html"
 LIST_PAGE, LIST = "orchestrations/schedule_list_page.html", "orchestrations/_schedule_list.html"
-SLOTS_PAGE, SLOTS = "orchestrations/schedule_slots_page.html", "orchestrations/_schedule_slots.html"
-SLOTS_SHOWN = 50
 
 
 @requires(VIEW)
@@ -109,26 +104,6 @@ def schedule_delete(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-@requires(VIEW)
-@require_safe
-def schedule_slots(request: HttpRequest, pk: int) -> HttpResponse:
-    schedule = get_object_or_404(Schedule.objects.select_related("orchestration"), pk=pk)
-    before = _moment(request.GET.get("before", ""))
-    slots = slots_of(schedule, limit=SLOTS_SHOWN + 1, before=before)
-    context = {
-        "schedule": schedule,
-        "words": words(schedule),
-        "slots": slots[:SLOTS_SHOWN],
-        "older": slots[SLOTS_SHOWN - 1].due_at.astimezone(UTC)
-        if len(slots) > SLOTS_SHOWN
-        else None,
-        "before": before,
-        "two_zones": timezone.get_current_timezone_name() != schedule.timezone,
-        "nav": "orchestrations",
-    }
-    return render_page_or_fragment(request, SLOTS_PAGE, SLOTS, context)
-
-
 def _dialog(request: HttpRequest, form: ScheduleForm, *, url: str) -> HttpResponse:
     """Show the form, or save it and say so."""
     orchestration = form.orchestration
@@ -173,12 +148,3 @@ def _live_schedule(pk: int) -> Schedule:
     """Return a schedule that was not removed, of an orchestration outside the trash; or 404."""
     found = Schedule.objects.select_related("orchestration")
     return get_object_or_404(found, pk=pk, deleted_at=None, orchestration__deleted_at=None)
-
-
-def _moment(text: str) -> datetime | None:
-    """Return the moment of a page's key; None where it is none."""
-    try:
-        found = parse_datetime(text)
-        return found and found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -77,6 +77,7 @@ CALLS = {
     ("PATCH", "/schedules/{pk}"): WRITE,
     ("DELETE", "/schedules/{pk}"): WRITE,
     ("GET", "/schedules/{pk}/slots"): READ,
+    ("GET", "/orchestrations/{pk}/slots"): READ,
     ("POST", "/schedules/preview"): READ,
     ("GET", "/orchestrations/{pk}/notifications"): READ,
     ("PUT", "/orchestrations/{pk}/notifications"): WRITE,

@@ -95,6 +95,7 @@ ADDRESSES = {
     "orchestrations/<int:pk>/details/": (EDITOR, EDITOR),
     "orchestrations/<int:pk>/tasks/": (EDITOR, EDITOR),
     "orchestrations/<int:pk>/runs/": (VIEWER, NEVER),
+    "orchestrations/<int:pk>/slots/": (VIEWER, NEVER),
     "orchestrations/<int:pk>/run/": (OPERATOR, OPERATOR),
     "orchestrations/<int:pk>/enabled/": (NEVER, OPERATOR),
     "orchestrations/<int:pk>/copy/": (EDITOR, EDITOR),

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from pytest_django import DjangoAssertNumQueries
 
 from orchestrations.models import Schedule, Slot
 from orchestrations.queries import schedules as queries
@@ -19,21 +18,6 @@ pytestmark = pytest.mark.django_db
 
 def test_a_schedule_that_cannot_be_read_is_shown_as_it_is_stored() -> None:
     assert queries.words(make_schedule(None, cron="61 * * * *")) == "61 * * * * (UTC)"
-
-
-def test_slots_are_paged_newest_first(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    schedule = make_schedule(NOON - 4 * HOUR)
-    make_schedule(NOON)
-    fire_due(NOON)
-
-    with django_assert_num_queries(1):
-        first = queries.slots_of(schedule, limit=2)
-        runs = [slot.run for slot in first]
-    second = queries.slots_of(schedule, limit=2, before=first[-1].due_at)
-
-    assert [slot.due_at for slot in first] == [NOON, NOON - HOUR]
-    assert [run is not None for run in runs] == [True, False]
-    assert [slot.due_at for slot in second] == [NOON - 2 * HOUR, NOON - 3 * HOUR]
 
 
 def test_coming_merges_the_moments_of_all_schedules() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -20,15 +21,19 @@ ROOT = Path(__file__).resolve().parents[3]
 BEAT = [sys.executable, "-m", "celery", "-A", "orchestrator_site", "beat", "--loglevel=WARNING"]
 SERVER = "postgresql://postgres@127.0.0.1:5432"
 SCHEDULES, BACKLOG = 20, 900
-SEED = f"""
+MANY, KILLS, BEATS, MISSED = 2000, 40, 4, 25
+SEED = """
 import django; django.setup()
 from datetime import timedelta
+from django.db import transaction
 from django.utils import timezone
-from orchestrations.models import Schedule
 from tests.builders import make_schedule
-start = timezone.now().replace(second=0, microsecond=0) - timedelta(minutes={BACKLOG})
-for _ in range({SCHEDULES}):
-    make_schedule(start, cron="* * * * *", misfire="all", misfire_limit=4, overlap="queue_all")
+start = timezone.now().replace(second=0, microsecond=0) - timedelta(minutes={minutes})
+with transaction.atomic():
+    for _ in range({schedules}):
+        make_schedule(
+            start, cron="* * * * *", misfire="all", misfire_limit={limit}, overlap="queue_all"
+        )
 """
 EPOCH = {
     "sqlite": "CAST(strftime('%s', due_at) AS INTEGER)",
@@ -66,7 +71,7 @@ class Site:
         return subprocess.Popen(BEAT, cwd=ROOT, env=self.env)
 
 
-def make_site(kind: str, home: Path) -> Iterator[Site]:
+def make_site(kind: str, home: Path, seed: str) -> Iterator[Site]:
     env = {**os.environ, "ORCHESTRATOR_HOME": str(home), "LOG_LEVEL": "WARNING"}
     env |= {"DJANGO_SETTINGS_MODULE": "orchestrator_site.settings", "PYTHONPATH": str(ROOT)}
     env["SECRET_KEY"] = "a key for this test alone, longer than 32 characters"
@@ -79,7 +84,7 @@ def make_site(kind: str, home: Path) -> Iterator[Site]:
     site = Site(kind, home, env)
     try:
         site.run("manage.py", "migrate", "--verbosity=0")
-        site.run("-c", SEED)
+        site.run("-c", seed)
         yield site
     finally:
         if kind == "postgresql":
@@ -89,7 +94,15 @@ def make_site(kind: str, home: Path) -> Iterator[Site]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    yield from make_site(request.param, tmp_path)
+    seed = SEED.format(minutes=BACKLOG, schedules=SCHEDULES, limit=4)
+    yield from make_site(request.param, tmp_path, seed)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def large_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """Two thousand schedules with a backlog of which every moment is to run."""
+    seed = SEED.format(minutes=MISSED, schedules=MANY, limit=1000)
+    yield from make_site(request.param, tmp_path, seed)
 
 
 def wait_for(site: Site, slots: int) -> None:
@@ -160,3 +173,35 @@ def test_beat_stops_at_once_when_it_is_asked_to(site: Site) -> None:
     finally:
         beat.kill()
         beat.wait()
+
+
+@pytest.mark.timeout(400)
+def test_of_four_beats_forty_are_killed_and_each_moment_runs_once(large_site: Site) -> None:
+    site, rng = large_site, random.Random(40)
+    beats = [site.start_beat() for _ in range(BEATS)]
+    try:
+        for killed in range(KILLS):
+            # All through the work: one after each fortieth of it.
+            wait_for(site, 1 + killed * MANY * MISSED // KILLS)
+            victim = beats.pop(rng.randrange(BEATS))
+            victim.kill()
+            victim.wait()
+            beats.append(site.start_beat())
+        wait_until_nothing_is_due(site)
+    finally:
+        for beat in beats:
+            beat.kill()
+            beat.wait()
+    moment = EPOCH[site.kind]
+    spans = site.rows(
+        f"SELECT count(*), min({moment}), max({moment}) "
+        "FROM orchestrations_slot GROUP BY schedule_id"
+    )
+    expected = sum((last - first) // 60 + 1 for _, first, last in spans)
+    assert len(spans) == MANY
+    assert min(count for count, *_ in spans) > MISSED
+    slots, runs = site.count("orchestrations_slot"), site.count("orchestrations_run")
+    linked = site.count("orchestrations_slot WHERE run_id IS NOT NULL")
+    assert expected == slots == runs == linked
+    distinct = "(SELECT DISTINCT schedule_id, scheduled_for FROM orchestrations_run) AS each_once"
+    assert site.count(distinct) == runs
