@@ -25,6 +25,7 @@ from orchestrations.views import (
     search,
     slots,
     status,
+    timeline,
     tokens,
     trash,
     triggers,
@@ -97,6 +98,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("configurations/<int:pk>/orchestrations/", links.usage, name="configuration-usage"),
     path("jobs/<int:pk>/run/", links.run_of_job, name="job-run"),
+    path("timeline/", timeline.page, name="timeline"),
     # Whether the installation works
     path("status/", status.page, name="status"),
     path("status/banner/", status.banner, name="status-banner"),

@@ -16,6 +16,7 @@ from orchestrations.api import (
     runs,
     schedules,
     status,
+    timeline,
     tokens,
     trash,
     triggers,
@@ -64,6 +65,7 @@ PARTS = (
     trash,
     retention,
     status,
+    timeline,
     exchange,
 )
 for part in PARTS:

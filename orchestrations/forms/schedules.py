@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.contrib.auth.models import User
 from django.http import QueryDict
+from django.utils.functional import cached_property
 
 from components.models import Configuration
+from orchestrations.enums import Overlap
 from orchestrations.exceptions import InvalidOrchestration, NotAllowed
 from orchestrations.forms import timing
 from orchestrations.forms.schedule_options import OptionFields, stored_options
@@ -19,6 +21,7 @@ from orchestrations.models import Orchestration, Schedule
 from orchestrations.scheduling.presets import QUICK
 from orchestrations.scheduling.preview import Limits
 from orchestrations.services import automation, schedules
+from orchestrations.services.foresight import Foresight, foresee
 from orchestrations.services.ready_by import lead_for
 from orchestrator_site.lib import cron as crons
 
@@ -90,6 +93,37 @@ class ScheduleForm(OptionFields, TimingForm):
         said = self.said("confidence")
         schedule = Schedule(orchestration=self.orchestration, **said)
         return timedelta(seconds=lead_for(schedule))
+
+    @cached_property
+    def foresight(self) -> Foresight | None:
+        """Say what the schedule will do, by usual durations; only where there is a preview."""
+        if self.preview is None:
+            return None
+        said = self.said("overlap")
+        return foresee(
+            self.orchestration,
+            [moment.starts_at or moment.at for moment in self._starts()],
+            overlap=Overlap(said.get("overlap") or Overlap.QUEUE_ONE),
+            zone=self.zone,
+            without=self.schedule.pk if self.schedule else None,
+        )
+
+    def offers(self) -> list[tuple[str, str]]:
+        """Return the schedules that would fit: words, and the action that takes one."""
+        found = self.foresight
+        return [(o.words, f"{timing.TAKE}{o.cron}") for o in found.offers] if found else []
+
+    def _starts(self) -> list[schedules.PreviewMoment]:
+        """Return the next hundred starts, which are more than the preview shows."""
+        found = schedules.preview(
+            self.expression,
+            self.zone,
+            n=100,
+            rules=self.rules(),
+            limits=self.limits(),
+            lead=self.lead(),
+        )
+        return [moment for moment in found.occurrences if not moment.is_held]
 
     def save(self, user: User) -> Schedule | None:
         """Add or change the schedule; None where that is refused, with errors at the fields."""

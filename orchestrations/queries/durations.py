@@ -25,13 +25,18 @@ def usual_durations(orchestration_ids: Iterable[int]) -> dict[int, timedelta]:
 
     One without a finished run is left out. Two queries for up to 200 orchestrations.
     """
+    return {pk: mean(found) for pk, found in durations_of(orchestration_ids).items()}
+
+
+def durations_of(orchestration_ids: Iterable[int]) -> dict[int, list[timedelta]]:
+    """Return what the last 20 finished runs of each orchestration took; as `usual_durations`."""
     ids = sorted(set(orchestration_ids))
     lasted: defaultdict[int, list[timedelta]] = defaultdict(list)
     for start in range(0, len(ids), AT_ONCE):
         for run in _last_runs(ids[start : start + AT_ONCE]):
             if run.started_at and run.ended_at:
                 lasted[run.orchestration_id].append(run.ended_at - run.started_at)
-    return {pk: mean(found) for pk, found in lasted.items()}
+    return dict(lasted)
 
 
 def times_to_ready(orchestration_id: int) -> list[timedelta]:

@@ -96,6 +96,7 @@ def _commands(user: User) -> Iterator[Item]:
             ("Orchestrations", "orchestrations", "hierarchy-2"),
             ("Runs", "runs", "player-play"),
             ("Jobs", "jobs", "list-details"),
+            ("Timeline", "timeline", "timeline"),
             ("Components", "components", "stack-2"),
             ("Storage", "storage", "database"),
             ("Status", "status", "activity"),

@@ -13,8 +13,8 @@ from django.db.models import F, Q, QuerySet
 from orchestrations.models import Schedule
 from orchestrator_site.lib import cron as crons
 
-# How many moments of one schedule are looked up at a time.
-AHEAD = 5
+# How many moments of one schedule are looked up at first, and then at a time.
+AHEAD, MOST_AHEAD = 5, 320
 MOST_PAUSED = 50
 MOST_CHECKED = 100_000
 # A moment may be decided so late before it counts as missing.
@@ -70,6 +70,14 @@ def next_run_of(schedule: Schedule) -> datetime | None:
     return next((at for at, _, _ in _ahead(schedule)), None)
 
 
+def moments_ahead(schedule: Schedule) -> Iterator[datetime]:
+    """Yield when a schedule starts from its next due moment on, without pauses and what is held.
+
+    Raises CronError and ZoneError.
+    """
+    return (at for at, _, _ in _ahead(schedule))
+
+
 def overdue(now: datetime) -> timedelta:
     """Return how long the earliest undecided moment has been due: the lag of the scheduler."""
     due = Schedule.objects.filter(next_fire_at__lte=now).order_by("next_fire_at")
@@ -104,13 +112,14 @@ def _ahead(schedule: Schedule) -> Iterator[tuple[datetime, int, Schedule]]:
     if start is None:
         return
     after = max(start, schedule.paused_until or start) + schedule.ahead - INSTANT
+    n = AHEAD
     while True:
-        found = crons.occurrences(schedule.cron, schedule.timezone, after, AHEAD, schedule.rules)
+        found = crons.occurrences(schedule.cron, schedule.timezone, after, n, schedule.rules)
         for occurrence in found:
             if schedule.valid_to is not None and occurrence.at > schedule.valid_to:
                 return
             if not occurrence.held:
                 yield occurrence.at - schedule.ahead, schedule.pk, schedule
-        if len(found) < AHEAD:
+        if len(found) < n:
             return
-        after = found[-1].at
+        after, n = found[-1].at, min(2 * n, MOST_AHEAD)

@@ -60,3 +60,15 @@ def bars(runs: Iterable[Run]) -> list[dict[str, Any]]:
         for run in runs
         if run.started_at and run.ended_at
     ]
+
+
+@register.filter
+def per_cent(units: float) -> float:
+    """Say a place on the axis of the timeline, 0 to 1000, in per cent."""
+    return round(units / 10, 2)
+
+
+@register.filter
+def plus(first: float, second: float) -> float:
+    """Add two lengths of a drawing."""
+    return round(first + second, 2)

@@ -60,6 +60,7 @@ CALLS = {
     ("POST", "/orchestrations/{pk}/runs"): RUN,
     ("GET", "/runs"): READ,
     ("GET", "/status"): READ,
+    ("GET", "/forecast"): READ,
     ("GET", "/retention"): READ,
     ("PUT", "/retention"): WRITE,
     ("POST", "/retention/preview"): READ,

@@ -140,6 +140,7 @@ ADDRESSES = {
     "bell/seen/": (NEVER, VIEWER),
     "palette/": (ANYBODY, NEVER),  # offers each what that one may see
     "retention/": (ADMIN, ADMIN),
+    "timeline/": (VIEWER, NEVER),
     "status/": (VIEWER, NEVER),
     "status/banner/": (VIEWER, NEVER),
     "status/slots/count/": (NEVER, ADMIN),

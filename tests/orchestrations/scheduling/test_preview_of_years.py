@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -28,7 +29,7 @@ ZONES = [
     *("Europe/Prague", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca"),
     *("America/Santiago", "Asia/Kolkata", "Pacific/Apia", "UTC"),
 ]
-CALENDARS = [
+CALENDARS: list[dict[str, Any]] = [
     {"country": "CZ"},
     {"country": "US", "weekdays": [5, 6]},
     {"weekdays": [4]},

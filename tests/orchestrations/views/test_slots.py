@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -144,8 +145,9 @@ def test_by_api_with_filters_and_pages(
         slot(one, 0)
         slot(one, 1, "missed")
     url = f"/api/v1/orchestrations/{orchestration.pk}/slots"
-    first = viewer.get(url, {"limit": 1, "outcome": "missed"}).json()
-    second = viewer.get(url, f"limit=1&outcome=missed&after={first['next']}").json()
+    missed = f"{url}?limit=1&outcome=missed"
+    first = viewer.get(missed).json()
+    second = viewer.get(f"{missed}&after={quote(first['next'])}").json()
 
     assert [i["schedule"] for i in first["items"] + second["items"]] == [other.pk, schedule.pk]
     assert second["next"] is None
