@@ -166,6 +166,7 @@ class TriggerKind(TextChoices):
     TABLES = "tables", "Tables are updated"
     ORCHESTRATION = "orchestration", "An orchestration ends"
     WEBHOOK = "webhook", "A webhook is called"
+    FILES = "files", "A file arrives"
 
 
 class TriggerNeeds(TextChoices):

@@ -87,6 +87,14 @@ def retime_schedules(orchestration_id: int) -> None:
 
 
 @shared_task
+def watch_files() -> None:
+    """Look for files that arrived at the places that triggers watch."""
+    from orchestrations.services.arrivals import watch_files as watch  # noqa: PLC0415  # leaf
+
+    watch()
+
+
+@shared_task
 def check_slots() -> None:
     """Count all slots of the last day against the rule of time."""
     from orchestrations.services.slot_checks import check_slots as check  # noqa: PLC0415  # leaf

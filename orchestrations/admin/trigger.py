@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from orchestrations.exceptions import OrchestrationsError
-from orchestrations.models import Trigger, TriggerEvent, TriggerTable
+from orchestrations.models import Trigger, TriggerEvent, TriggerFile, TriggerTable
 from orchestrations.services import triggers as services
 from orchestrator_site.lib.access import person
 from orchestrator_site.lib.panel import Operated, ReadOnly
@@ -18,9 +18,10 @@ if TYPE_CHECKING:  # generic for the type checker, plain classes for Python
     TriggerBase = admin.ModelAdmin[Trigger]
     TableBase = admin.ModelAdmin[TriggerTable]
     EventBase = admin.ModelAdmin[TriggerEvent]
+    FileBase = admin.ModelAdmin[TriggerFile]
     TableInlineBase = admin.TabularInline[TriggerTable, Trigger]
 else:
-    TriggerBase = TableBase = EventBase = admin.ModelAdmin
+    TriggerBase = TableBase = EventBase = FileBase = admin.ModelAdmin
     TableInlineBase = admin.TabularInline
 
 
@@ -95,6 +96,16 @@ class TriggerTableAdmin(ReadOnly, TableBase):
     list_filter = (("updated_at", admin.EmptyFieldListFilter),)
     list_select_related = ("trigger",)
     search_fields = ("table_key", "trigger__name", "trigger__orchestration__name")
+
+
+@admin.register(TriggerFile)
+class TriggerFileAdmin(ReadOnly, FileBase):
+    """Which files triggers have seen."""
+
+    list_display = ("name", "trigger", "stamp", "seen_at", "is_noted")
+    list_filter = ("is_noted",)
+    list_select_related = ("trigger",)
+    search_fields = ("name", "trigger__name", "trigger__orchestration__name")
 
 
 @admin.register(TriggerEvent)

@@ -35,6 +35,14 @@ Outcomes = Annotated[list[str], Field(description="Of kind orchestration: empty 
 Tables = Annotated[list[str], Field(description="Ids of tables; they need not exist yet.")]
 
 
+Place = Annotated[
+    str, Field(max_length=1000, description="Of kind files: a directory, or s3://bucket/prefix.")
+]
+Pattern = Annotated[
+    str, Field(max_length=200, description="Of kind files: names that count, such as *.csv.")
+]
+
+
 class TriggerIn(Schema):
     """A new trigger; updates count from now on."""
 
@@ -43,6 +51,8 @@ class TriggerIn(Schema):
     tables: Tables = []
     source: Source | None = None
     outcomes: Outcomes = []
+    place: Place = ""
+    pattern: Pattern = ""
     cooldown: Cooldown = 5
     needs: TriggerNeeds = TriggerNeeds.ALL
     quorum: int = 1
@@ -60,6 +70,8 @@ class TriggerPatch(Schema):
     tables: Tables | None = None
     source: Source | None = None
     outcomes: Outcomes | None = None
+    place: Place | None = None
+    pattern: Pattern | None = None
     cooldown: Cooldown | None = None
     needs: TriggerNeeds | None = None
     quorum: int | None = None
@@ -94,6 +106,9 @@ class TriggerOut(Schema):
                 "kind": "tables",
                 "source": None,
                 "outcomes": [],
+                "place": "",
+                "pattern": "",
+                "problem": "",
                 "hook": None,
                 "cooldown": 20,
                 "needs": "all",
@@ -126,6 +141,9 @@ class TriggerOut(Schema):
     kind: TriggerKind
     source: int | None
     outcomes: list[str]
+    place: str
+    pattern: str
+    problem: str
     hook: str | None
     cooldown: int
     needs: TriggerNeeds
@@ -248,6 +266,9 @@ def shown(line: TriggerLine) -> dict[str, Any]:
         "kind": trigger.kind,
         "source": trigger.source_id,
         "outcomes": trigger.outcomes,
+        "place": trigger.place,
+        "pattern": trigger.pattern,
+        "problem": trigger.problem,
         "hook": reverse("hook", args=[trigger.hook_key]) if trigger.hook_key else None,
         "cooldown": trigger.cooldown,
         "needs": trigger.needs,

@@ -14,6 +14,7 @@ from orchestrations.forms.trigger_fields import TriggerFields
 from orchestrations.models import Orchestration, Trigger
 from orchestrations.services import triggers
 from orchestrations.services.followers import circle_of
+from orchestrations.services.places import watched_roots
 
 OUTCOMES = tuple((str(status), status.label) for status in triggers.OUTCOMES)
 
@@ -97,7 +98,51 @@ class HookForm(SourceForm):
     kind = TriggerKind.WEBHOOK
 
 
-FORMS: dict[str, type[EndForm | HookForm]] = {
+class FilesForm(SourceForm):
+    """A trigger that starts a run when a file arrives."""
+
+    kind = TriggerKind.FILES
+    place = forms.CharField(
+        label="In this place",
+        max_length=1000,
+        widget=forms.TextInput(
+            attrs={
+                "class": "form-control mono",
+                "autocomplete": "off",
+                "spellcheck": "false",
+                "list": "watched-places",
+                "aria-describedby": "place-help feedback-place",
+            }
+        ),
+        error_messages={"required": "Say where the files arrive."},
+    )
+    pattern = forms.CharField(
+        label="Names",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(
+            attrs={
+                "class": "form-control mono",
+                "autocomplete": "off",
+                "spellcheck": "false",
+                "placeholder": "*.csv",
+                "aria-describedby": "pattern-help feedback-pattern",
+            }
+        ),
+    )
+
+    def content(self) -> dict[str, Any]:
+        """Return where it looks, and for what."""
+        return {"place": self.cleaned_data["place"], "pattern": self.cleaned_data["pattern"]}
+
+    @property
+    def roots(self) -> list[str]:
+        """The places below which it may look."""
+        return watched_roots()
+
+
+FORMS: dict[str, type[EndForm | HookForm | FilesForm]] = {
+    TriggerKind.FILES: FilesForm,
     TriggerKind.ORCHESTRATION: EndForm,
     TriggerKind.WEBHOOK: HookForm,
 }
@@ -105,11 +150,19 @@ FORMS: dict[str, type[EndForm | HookForm]] = {
 
 def _stored(trigger: Trigger | None) -> dict[str, Any]:
     if trigger is None:
-        return {"cooldown": 1, "enabled": True, "outcomes": [str(RunStatus.SUCCESS)]}
+        roots = watched_roots()
+        return {
+            "cooldown": 1,
+            "enabled": True,
+            "outcomes": [str(RunStatus.SUCCESS)],
+            "place": roots[0] if len(roots) == 1 else "",
+        }
     return {
         "name": trigger.name,
         "cooldown": trigger.cooldown,
         "enabled": trigger.is_enabled,
         "source": trigger.source_id,
         "outcomes": trigger.outcomes,
+        "place": trigger.place,
+        "pattern": trigger.pattern,
     }

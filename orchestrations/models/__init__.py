@@ -10,7 +10,7 @@ from orchestrations.models.orchestration import Orchestration, OrchestrationVers
 from orchestrations.models.retention import Retention
 from orchestrations.models.run import Run, RunEvent, TaskAttempt, TaskRun
 from orchestrations.models.schedule import Schedule, Slot
-from orchestrations.models.trigger import Trigger, TriggerEvent, TriggerTable
+from orchestrations.models.trigger import Trigger, TriggerEvent, TriggerFile, TriggerTable
 
 __all__ = [
     "BellLook",
@@ -35,5 +35,6 @@ __all__ = [
     "TokenGrant",
     "Trigger",
     "TriggerEvent",
+    "TriggerFile",
     "TriggerTable",
 ]

@@ -82,6 +82,8 @@ class TriggerDesign(TypedDict):
     source: int | None
     source_name: str
     outcomes: list[str]
+    place: str
+    pattern: str
     variables: dict[str, Any]
 
 

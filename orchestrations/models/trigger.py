@@ -54,6 +54,16 @@ class Trigger(models.Model):
         max_length=40, null=True, blank=True, unique=True, help_text="Of kind webhook: its address."
     )
     hook_secret = models.TextField(blank=True, help_text="Of kind webhook: cipher text.")
+    place = models.CharField(
+        max_length=1000, blank=True, help_text="Of kind files: a directory, or s3://bucket/prefix."
+    )
+    pattern = models.CharField(
+        max_length=200, blank=True, help_text="Of kind files: names that count, such as *.csv."
+    )
+    looked_at = models.DateTimeField(
+        null=True, blank=True, help_text="Of kind files: what was there at first does not count."
+    )
+    problem = models.CharField(max_length=500, blank=True, help_text="Why it cannot be looked at.")
     cooldown = models.PositiveIntegerField(
         default=5, validators=[MinValueValidator(1)], help_text="Minutes: at most one run in these."
     )
@@ -92,6 +102,28 @@ class TriggerTable(models.Model):
 
     def __str__(self) -> str:
         return self.table_key
+
+
+class TriggerFile(models.Model):
+    """One file at the place that a trigger watches, as it was when it was last looked at.
+
+    `stamp` changes with the file's content. A file is noted once it stays the same for a while.
+    """
+
+    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="files")
+    name = models.CharField(max_length=1024)
+    stamp = models.CharField(max_length=100)
+    seen_at = models.DateTimeField(help_text="It has been like this since.")
+    is_noted = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["trigger", "name"], name="a_trigger_file_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class TriggerEvent(models.Model):

@@ -132,6 +132,8 @@ def trigger_facts(trigger: TriggerDesign) -> Facts:
         "Runs with what is there after": _minutes(trigger["fallback_after"]),
         "Orchestration": trigger["source_name"] or "none",
         "Ends": [str(RunStatus(each).label) for each in trigger["outcomes"]],
+        "Place": trigger["place"] or "none",
+        "Names": trigger["pattern"] or "any",
         "At most one run in": minutes_words(trigger["cooldown"]),
         "Enabled": trigger["is_enabled"],
         **dict(places("Variables", trigger["variables"])),

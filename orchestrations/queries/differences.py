@@ -297,6 +297,8 @@ def _unusual_of_trigger(row: TriggerDesign) -> list[Change]:
             "source": None,
             "source_name": "",
             "outcomes": [],
+            "place": "",
+            "pattern": "",
             "variables": {},
         }
     )

@@ -139,14 +139,20 @@ def title(trigger: Trigger, tables: Sequence[str]) -> str:
     """Return what a sentence calls a trigger: its name, or the tables that it watches."""
     if trigger.name:
         return trigger.name
-    if trigger.kind == TriggerKind.ORCHESTRATION:
-        return f"The end of {trigger.source or 'an orchestration that was deleted'}"
-    if trigger.kind == TriggerKind.WEBHOOK:
-        return f"Webhook {trigger.pk or ''}".strip()
+    if trigger.kind != TriggerKind.TABLES:
+        return _title_of_kind(trigger)
     if not tables:
         return f"Trigger {trigger.pk}"
     more = f" and {len(tables) - SHOWN} more" if len(tables) > SHOWN else ""
     return ", ".join(tables[:SHOWN]) + more
+
+
+def _title_of_kind(trigger: Trigger) -> str:
+    if trigger.kind == TriggerKind.ORCHESTRATION:
+        return f"The end of {trigger.source or 'an orchestration that was deleted'}"
+    if trigger.kind == TriggerKind.FILES:
+        return f"{trigger.pattern or '*'} in {trigger.place}"
+    return f"Webhook {trigger.pk or ''}".strip()
 
 
 def states_of(triggers: Iterable[Trigger], now: datetime | None = None) -> list[TriggerState]:

@@ -170,6 +170,8 @@ def restore_triggers(
             "kind": TriggerKind(design["kind"]),
             "source_id": design["source"],
             "outcomes": design["outcomes"],
+            "place": design["place"],
+            "pattern": design["pattern"],
             "needs": TriggerNeeds(design["needs"]),
             "quorum": design["quorum"],
             "fresh_for": design["fresh_for"],

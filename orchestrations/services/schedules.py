@@ -54,6 +54,7 @@ HOUSEKEEPING = (
     ("components.tasks.recover_jobs", 10, IntervalSchedule.SECONDS),
     ("orchestrations.tasks.recover_runs", 10, IntervalSchedule.SECONDS),
     ("orchestrations.tasks.sweep_triggers", 10, IntervalSchedule.SECONDS),
+    ("orchestrations.tasks.watch_files", 10, IntervalSchedule.SECONDS),
     ("orchestrations.tasks.deliver_messages", 15, IntervalSchedule.SECONDS),
     ("orchestrations.tasks.watch_runs", 60, IntervalSchedule.SECONDS),
     ("components.tasks.compact_tables", 1, IntervalSchedule.HOURS),

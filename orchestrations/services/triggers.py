@@ -22,6 +22,7 @@ from orchestrations.models import Orchestration, Run, Trigger, TriggerTable
 from orchestrations.queries.change_words import trigger_sentence
 from orchestrations.queries.triggers import states_of, title
 from orchestrations.scheduling import triggers as firing
+from orchestrations.services.places import place_errors
 from orchestrations.services.versions import record_version, trigger_design
 from orchestrations.validators import variable_errors
 from orchestrator_site.lib.bell import ring_in_packs
@@ -54,12 +55,15 @@ NEEDS = ("needs", "quorum", "fresh_for", "fallback_after")
 class Needs(TypedDict, total=False):
     """What a trigger waits for, how much of it has to come, and how long it waits for the rest.
 
-    `source_id` and `outcomes` are of kind orchestration: no outcomes means any.
+    `source_id` and `outcomes` are of kind orchestration: no outcomes means any. `place` and
+    `pattern` are of kind files.
     """
 
     kind: TriggerKind
     source_id: int | None
     outcomes: list[str]
+    place: str
+    pattern: str
     needs: TriggerNeeds
     quorum: int
     fresh_for: int | None  # minutes
@@ -134,11 +138,14 @@ def update_trigger(
         _hold(tables)
     trigger = _locked(trigger)
     before = trigger_design(trigger)
+    watched = trigger.place, trigger.pattern
     for field, value in changes.items():
         setattr(trigger, field, value)
     if enabled is not None:
         trigger.is_enabled = enabled
     keys = _checked(trigger, _keys(trigger) if tables is None else tables)
+    if watched != (trigger.place, trigger.pattern):
+        _look_anew(trigger)
     trigger.save()
     _watch(trigger, keys)
     _look(trigger)
@@ -187,7 +194,8 @@ def undelete_trigger(trigger: Trigger, *, user: User | None = None, amend: bool 
     locked = Trigger.objects.select_related("orchestration").get(pk=trigger.pk)
     if locked.deleted_at is not None:
         locked.deleted_at = None
-        locked.save(update_fields=["deleted_at", "updated_at"])
+        _look_anew(locked)
+        locked.save()
         locked.tables.update(updated_at=None, version=None)
         sentence = f"Brought trigger “{title(locked, _keys(locked))}” back."
         record_version(locked.orchestration, user=user, change=sentence, amend=amend)
@@ -238,6 +246,12 @@ def sweep_triggers() -> list[int]:
     return firing.sweep(timezone.now())
 
 
+def _look_anew(trigger: Trigger) -> None:
+    """Let files that are there now count as old; the caller saves."""
+    trigger.looked_at, trigger.problem = None, ""
+    trigger.files.all().delete()
+
+
 def _lock(orchestration: Orchestration) -> None:
     Orchestration.objects.select_for_update(no_key=True).get(pk=orchestration.pk)
 
@@ -285,7 +299,9 @@ def _checked(trigger: Trigger, tables: Sequence[str]) -> list[str]:
     keys = sorted({key.strip() for key in tables})
     wrong = variable_errors(trigger.variables)
     said = {name: getattr(trigger, name) for name in ("name", "cooldown", "kind", *NEEDS)}
+    trigger.place, trigger.pattern = trigger.place.strip(), trigger.pattern.strip()
     said |= {"source_id": trigger.source_id, "outcomes": trigger.outcomes}
+    said |= {"place": trigger.place, "pattern": trigger.pattern}
     wrong |= trigger_errors(said, keys)
     if wrong:
         raise InvalidTrigger(" ".join(wrong.values()), fields=wrong)
@@ -307,6 +323,8 @@ def trigger_errors(said: Mapping[str, Any], tables: Sequence[str]) -> dict[str, 
         wrong["tables"] = problem
     if kind == TriggerKind.ORCHESTRATION:
         wrong |= _source_errors(said)
+    if kind == TriggerKind.FILES:
+        wrong |= place_errors(said["place"], said["pattern"])
     return wrong
 
 

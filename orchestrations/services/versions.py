@@ -135,6 +135,8 @@ def trigger_design(trigger: Trigger) -> TriggerDesign:
         "source": trigger.source_id,
         "source_name": trigger.source.name if trigger.source else "",
         "outcomes": list(trigger.outcomes),
+        "place": trigger.place,
+        "pattern": trigger.pattern,
         "variables": trigger.variables,
     }
 

@@ -11,7 +11,7 @@ from django_htmx.http import trigger_client_event
 
 from orchestrations.enums import TriggerKind
 from orchestrations.exceptions import NotAllowed
-from orchestrations.forms.trigger_sources import FORMS, EndForm, HookForm
+from orchestrations.forms.trigger_sources import FORMS, EndForm, FilesForm, HookForm
 from orchestrations.forms.triggers import TriggerForm
 from orchestrations.models import Trigger
 from orchestrations.queries.triggers import active_triggers, states_of
@@ -123,7 +123,9 @@ def _dialog(request: HttpRequest, form: TriggerForm, *, url: str) -> HttpRespons
     return changed(request, orchestration, text, level="warning")
 
 
-def _source_dialog(request: HttpRequest, form: EndForm | HookForm, *, url: str) -> HttpResponse:
+def _source_dialog(
+    request: HttpRequest, form: EndForm | HookForm | FilesForm, *, url: str
+) -> HttpResponse:
     """Show the form of another kind of trigger, or save it and say so."""
     orchestration = form.orchestration
     context = {"form": form, "url": url, "orchestration": orchestration, "nav": "orchestrations"}

@@ -37,6 +37,8 @@ def match_triggers(old: Sequence[Design], wanted: Sequence[Design]) -> list[dict
             "source": None,
             "source_name": "",
             "outcomes": [],
+            "place": "",
+            "pattern": "",
             "variables": row["variables"],
         }
         for row in wanted

@@ -40,6 +40,8 @@ TRIGGER: dict[str, Any] = {
     "source": None,
     "source_name": "",
     "outcomes": [],
+    "place": "",
+    "pattern": "",
     "tables": ["in.c-shop.orders"],
     "variables": {},
 }

@@ -244,6 +244,8 @@ def test_triggers_and_notifications_with_masked_recipients() -> None:
         "source": None,
         "source_name": "",
         "outcomes": [],
+        "place": "",
+        "pattern": "",
         "tables": ["in.c-shop.orders"],
         "variables": {},
     }

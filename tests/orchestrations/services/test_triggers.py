@@ -55,6 +55,8 @@ def test_creating_makes_the_rows_and_a_version() -> None:
             "source": None,
             "source_name": "",
             "outcomes": [],
+            "place": "",
+            "pattern": "",
             "tables": [ITEMS, ORDERS],
             "variables": {"day": "today"},
         }

@@ -1,0 +1,91 @@
+"""Files that arrive where triggers look: each counts once, when it has stayed the same for a while.
+
+What was there at the first look does not count. A file that is written anew counts again, and so
+does one that was taken away and comes back. Two workers may look at once: a file is told by its
+name and its stamp, and what is told twice counts once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from orchestrations.enums import TriggerKind
+from orchestrations.models import Trigger, TriggerFile
+from orchestrations.queries.triggers import active_triggers
+from orchestrations.scheduling.triggers import note_event
+from orchestrations.services.places import Found, PlaceError, look
+from orchestrator_site.lib.durations import format_bytes
+
+# It is complete when it was not written to for so long.
+STILL = timedelta(seconds=5)
+LONGEST_PROBLEM = 500
+
+
+def watch_files(now: datetime | None = None) -> int:
+    """Look at the places of all triggers that wait for files; return how many arrived."""
+    waiting = active_triggers().filter(kind=TriggerKind.FILES).order_by("pk")
+    return sum(look_at(trigger, now or timezone.now()) for trigger in list(waiting))
+
+
+def look_at(trigger: Trigger, now: datetime) -> int:
+    """Look at one trigger's place; return how many files have arrived there."""
+    try:
+        found = look(trigger.place, trigger.pattern)
+    except PlaceError as error:
+        problem = str(error)[:LONGEST_PROBLEM]
+        Trigger.objects.filter(pk=trigger.pk).update(problem=problem)
+        return 0
+    return _note(trigger, found, now)
+
+
+@transaction.atomic
+def _note(trigger: Trigger, found: Iterable[Found], now: datetime) -> int:
+    rows = Trigger.objects.select_for_update(no_key=True).filter(
+        pk=trigger.pk, place=trigger.place, pattern=trigger.pattern, deleted_at=None
+    )
+    locked = rows.first()
+    if locked is None:  # it was changed or removed while its place was read
+        return 0
+    known = {row.name: row for row in locked.files.all()}
+    is_first = locked.looked_at is None
+    fresh, arrived = [], 0
+    for each in found:
+        row = known.pop(each.name, None)
+        if row is None:
+            fresh.append(
+                TriggerFile(
+                    trigger=locked,
+                    name=each.name,
+                    stamp=each.stamp,
+                    seen_at=now,
+                    is_noted=is_first,
+                )
+            )
+        elif row.stamp != each.stamp:
+            row.stamp, row.seen_at, row.is_noted = each.stamp, now, False
+            row.save()
+        elif not row.is_noted and now - row.seen_at >= STILL:
+            row.is_noted = True
+            row.save()
+            arrived += _tell(locked, each, now)
+    TriggerFile.objects.bulk_create(fresh)
+    locked.files.filter(pk__in=[row.pk for row in known.values()]).delete()
+    rows.update(looked_at=now, problem="")
+    return arrived
+
+
+def _tell(trigger: Trigger, file: Found, now: datetime) -> bool:
+    details = {
+        "kind": "file",
+        "file": file.where,
+        "words": f"{file.name} arrived, {format_bytes(file.bytes)}",
+        "variables": {"file": file.where},
+    }
+    name = hashlib.sha256(file.name.encode(errors="surrogateescape")).hexdigest()[:32]
+    key = f"file:{file.stamp}:{name}"
+    return note_event(trigger.pk, key, at=now, details=details)

@@ -1,0 +1,129 @@
+"""Places where files arrive: which may be watched, and what is there now.
+
+An administrator names the roots (WATCHED_PLACES); editors choose at or below them. A directory is
+resolved each time it is read, so that no link leads out of its root, and links are not followed.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from components.exceptions import StorageError
+from components.store.segments import Store, open_store
+
+MOST_FILES = 10_000
+LONGEST_PLACE = 1000
+LONGEST_PATTERN = 200
+S3 = "s3://"
+
+
+class PlaceError(Exception):
+    """This place cannot be looked at."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+@dataclass(frozen=True)
+class Found:
+    """One file: its name, where it is, how large, and what changes with its content."""
+
+    name: str
+    where: str
+    bytes: int
+    stamp: str
+
+
+def watched_roots() -> list[str]:
+    """Return the places that may be watched, with all that is below them."""
+    return [str(root) for root in settings.WATCHED_PLACES]
+
+
+def place_errors(place: str, pattern: str) -> dict[str, str]:
+    """Return a sentence for each of both that cannot be used; nothing is looked at."""
+    wrong = {}
+    try:
+        _checked(place)
+    except PlaceError as error:
+        wrong["place"] = str(error)
+    if len(pattern) > LONGEST_PATTERN or "/" in pattern or not pattern.isprintable():
+        wrong["pattern"] = f"Use up to {LONGEST_PATTERN} characters and no slash, such as *.csv."
+    return wrong
+
+
+def look(place: str, pattern: str) -> list[Found]:
+    """Return the files at a place whose names fit, in the order of their names.
+
+    Raises PlaceError with a sentence: it is gone, may not be read, or holds more than 10,000.
+    """
+    root = _checked(place)
+    files = _objects(place) if isinstance(root, str) else _files(root)
+    wanted = pattern or "*"
+    found = []
+    for each in files:
+        # A name that is no UTF-8 cannot be stored; another program would not read it either.
+        if fnmatch.fnmatchcase(each.name, wanted) and each.name.isprintable():
+            found.append(each)
+        if len(found) > MOST_FILES:
+            raise PlaceError(f"More than {MOST_FILES:,} files fit; move old ones away.")
+    return sorted(found, key=lambda each: each.name)
+
+
+def _checked(place: str) -> Path | str:
+    """Return the directory, or the address of objects; raises PlaceError where it may not be."""
+    roots = watched_roots()
+    allowed = f"Use a place at or below: {', '.join(roots) or 'none is set up'}."
+    if not place or not place.isprintable() or len(place) > LONGEST_PLACE:
+        raise PlaceError(allowed)
+    if place.startswith(S3):
+        whole = place.rstrip("/")
+        tops = [root.rstrip("/") for root in roots if root.startswith(S3)]
+        if not any(whole == top or whole.startswith(f"{top}/") for top in tops):
+            raise PlaceError(allowed)
+        return whole
+    try:
+        path = Path(place).resolve()
+        tops_here = [Path(root).resolve() for root in roots if not root.startswith(S3)]
+    except (OSError, RuntimeError, ValueError):
+        raise PlaceError(allowed) from None
+    if not Path(place).is_absolute() or not any(path.is_relative_to(top) for top in tops_here):
+        raise PlaceError(allowed)
+    return path
+
+
+def _files(directory: Path) -> Iterator[Found]:
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    status = entry.stat(follow_symlinks=False)
+                    stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
+                    yield Found(entry.name, entry.path, status.st_size, stamp)
+    except FileNotFoundError:
+        raise PlaceError("This directory does not exist.") from None
+    except OSError as error:
+        raise PlaceError(f"This directory cannot be read: {error.strerror}.") from None
+
+
+def _objects(place: str) -> Iterator[Found]:
+    try:
+        for each in _store(place).files():
+            if "/" not in each.path and each.path:
+                stamp = f"{each.bytes}:{each.changed.timestamp()}"
+                yield Found(each.path, f"{place}/{each.path}", each.bytes, stamp)
+    except StorageError as error:
+        raise PlaceError(str(error)) from None
+
+
+@cache
+def _store(place: str) -> Store:
+    parts = urlsplit(place)
+    return open_store(f"{S3}{parts.netloc}{parts.path}", cache=settings.HOME / "cache")

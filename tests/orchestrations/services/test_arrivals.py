@@ -1,0 +1,268 @@
+"""Triggers that wait for files: in a directory and in a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from django.conf import LazySettings
+from django.urls import reverse
+from moto.server import ThreadedMotoServer
+
+from orchestrations.enums import TriggerKind
+from orchestrations.exceptions import InvalidTrigger
+from orchestrations.models import Run, Trigger, TriggerEvent
+from orchestrations.scheduling.triggers import sweep
+from orchestrations.services import arrivals, places, triggers
+from orchestrations.services.arrivals import watch_files
+from tests.builders import make_empty_orchestration
+from tests.pages import client_of, text_of
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+LOOK = timedelta(seconds=10)
+
+
+@pytest.fixture
+def incoming(settings: LazySettings, tmp_path: Path) -> Path:
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    settings.WATCHED_PLACES = [str(folder)]
+    return folder
+
+
+def waiting(place: Path | str, pattern: str = "") -> Trigger:
+    return triggers.create_trigger(
+        make_empty_orchestration(),
+        user=None,
+        kind=TriggerKind.FILES,
+        place=str(place),
+        pattern=pattern,
+        cooldown=1,
+    )
+
+
+def looks(n: int, begin: datetime = NOON) -> list[int]:
+    """How many files arrive at each of some looks, ten seconds apart."""
+    return [watch_files(begin + k * LOOK) for k in range(n)]
+
+
+def test_a_new_file_starts_a_run_once_and_gives_it_its_place(incoming: Path) -> None:
+    (incoming / "old.csv").write_text("x")
+    trigger = waiting(incoming)
+    assert looks(2) == [0, 0]
+    (incoming / "new.csv").write_text("1,2,3")
+
+    assert looks(4, NOON + 2 * LOOK) == [0, 1, 0, 0]
+    [run_id] = sweep(NOON + 6 * LOOK)
+    run = Run.objects.get(pk=run_id)
+    assert run.variables == {"file": str(incoming / "new.csv")}
+    assert run.updates[0]["words"] == "new.csv arrived, 5 B"
+    assert sweep(NOON + timedelta(hours=1)) == []
+    assert TriggerEvent.objects.get(trigger=trigger).run_id == run_id
+
+
+def test_a_file_that_is_still_written_to_is_waited_for(incoming: Path) -> None:
+    waiting(incoming)
+    looks(1)
+    for k in range(1, 4):
+        (incoming / "big.csv").write_text("x" * k)
+        assert watch_files(NOON + k * LOOK) == 0
+
+    assert looks(2, NOON + 4 * LOOK) == [1, 0]
+
+
+def test_a_file_that_is_written_anew_or_comes_back_counts_again(incoming: Path) -> None:
+    waiting(incoming)
+    looks(1)
+    file = incoming / "daily.csv"
+    file.write_text("monday")
+    assert looks(2, NOON + LOOK) == [0, 1]
+    file.write_text("tuesday")
+    assert looks(2, NOON + 3 * LOOK) == [0, 1]
+    file.unlink()
+    assert looks(1, NOON + 5 * LOOK) == [0]
+    file.write_text("wednesday")
+    assert looks(2, NOON + 6 * LOOK) == [0, 1]
+
+
+def test_names_that_do_not_fit_folders_and_links_do_not_count(incoming: Path) -> None:
+    waiting(incoming, "*.csv")
+    looks(1)
+    (incoming / "notes.txt").write_text("x")
+    (incoming / "folder.csv").mkdir()
+    (incoming / "link.csv").symlink_to("/etc/passwd")
+    (incoming / "good.csv").write_text("x")
+
+    assert sum(looks(3, NOON + LOOK)) == 1
+    assert "good.csv" in TriggerEvent.objects.get().details["words"]
+
+
+def test_another_place_or_pattern_begins_anew(incoming: Path) -> None:
+    (incoming / "old.txt").write_text("x")
+    trigger = waiting(incoming, "*.csv")
+    looks(2)
+    triggers.update_trigger(trigger, pattern="*.txt")
+
+    assert looks(3, NOON + 2 * LOOK) == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["", "/etc", "relative", "{}/../outside", "{}-beside", "s3://bucket/x", "{}/\0", "{}/a\nb"],
+)
+def test_only_places_below_the_roots_may_be_watched(incoming: Path, place: str) -> None:
+    with pytest.raises(InvalidTrigger) as caught:
+        waiting(place.format(incoming))
+
+    assert set(caught.value.fields) == {"place"}
+    assert str(incoming) in caught.value.fields["place"]
+
+
+def test_a_link_that_leads_out_of_the_roots_later_is_not_followed(
+    incoming: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "key.csv").write_text("x")
+    (incoming / "sub").mkdir()
+    trigger = waiting(incoming / "sub")
+    (incoming / "sub").rmdir()
+    (incoming / "sub").symlink_to(tmp_path / "secret")
+
+    assert looks(3) == [0, 0, 0]
+    trigger.refresh_from_db()
+    assert trigger.problem.startswith("Use a place at or below")
+
+
+def test_a_place_that_is_gone_is_said_and_looked_at_again(incoming: Path) -> None:
+    trigger = waiting(incoming / "later")
+    assert looks(1) == [0]
+    trigger.refresh_from_db()
+    assert trigger.problem == "This directory does not exist."
+
+    (incoming / "later").mkdir()
+    assert looks(1, NOON + LOOK) == [0]
+    (incoming / "later" / "first.csv").write_text("x")
+    assert looks(2, NOON + 2 * LOOK) == [0, 1]
+    trigger.refresh_from_db()
+    assert trigger.problem == ""
+
+
+def test_too_many_files_are_said(incoming: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "MOST_FILES", 2)
+    trigger = waiting(incoming)
+    for n in range(3):
+        (incoming / f"{n}.csv").write_text("x")
+    looks(1)
+
+    trigger.refresh_from_db()
+    assert trigger.problem == "More than 2 files fit; move old ones away."
+
+
+def test_two_workers_that_look_at_once_tell_of_a_file_once(
+    incoming: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one read the place before the first had written what it saw."""
+    trigger = waiting(incoming)
+    looks(1)
+    (incoming / "a.csv").write_text("x")
+    looks(1, NOON + LOOK)
+    [found] = places.look(str(incoming), "")
+    assert looks(1, NOON + 2 * LOOK) == [1]
+    trigger.files.update(is_noted=False)  # as the other one knew it
+    monkeypatch.setattr(arrivals, "look", lambda *_: [found])
+
+    assert looks(1, NOON + 2 * LOOK) == [0]
+    assert TriggerEvent.objects.count() == 1
+
+
+@pytest.fixture
+def bucket(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings.WATCHED_PLACES = ["s3://arrivals/in"]
+    places._store.cache_clear()  # noqa: SLF001  # made for another server
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="arrivals")
+    yield client
+    places._store.cache_clear()  # noqa: SLF001
+    server.stop()
+
+
+def test_an_object_that_arrives_in_a_bucket_counts_once(bucket: Any) -> None:
+    bucket.put_object(Bucket="arrivals", Key="in/shop/old.csv", Body=b"x")
+    waiting("s3://arrivals/in/shop", "*.csv")
+    looks(1)
+    bucket.put_object(Bucket="arrivals", Key="in/shop/new.csv", Body=b"12345")
+    bucket.put_object(Bucket="arrivals", Key="in/shop/deeper/not.csv", Body=b"x")
+    bucket.put_object(Bucket="arrivals", Key="in/shop/note.txt", Body=b"x")
+
+    assert looks(3, NOON + LOOK) == [0, 1, 0]
+    assert TriggerEvent.objects.get().details["variables"] == {
+        "file": "s3://arrivals/in/shop/new.csv"
+    }
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_bucket_that_is_gone_is_said(settings: LazySettings) -> None:
+    settings.WATCHED_PLACES = ["s3://gone"]
+    trigger = waiting("s3://gone/in")
+    looks(1)
+
+    trigger.refresh_from_db()
+    assert "NoSuchBucket" in trigger.problem
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_bucket_beside_the_root_may_not_be_watched() -> None:
+    for place in ("s3://arrivals", "s3://arrivals/input", "s3://other/in", "/tmp"):
+        with pytest.raises(InvalidTrigger):
+            waiting(place)
+
+
+def test_the_dialog_sets_one_up_and_shows_it(incoming: Path) -> None:
+    editor = client_of("Editor", "ada")
+    orchestration = make_empty_orchestration()
+    url = reverse("trigger-source-new", args=[orchestration.pk, "files"])
+    assert str(incoming) in editor.get(url).content.decode()
+    wrong = editor.post(url, {"place": "/etc", "pattern": "a/b", "cooldown": "2"})
+    assert wrong.status_code == 422
+    assert 'value="/etc"' in wrong.content.decode()
+    assert "no slash" in text_of(wrong)
+    right = {"place": str(incoming), "pattern": "*.csv", "cooldown": "2", "enabled": "on"}
+    assert editor.post(url, right).status_code == 302
+
+    trigger = Trigger.objects.get()
+    assert (trigger.kind, trigger.place, trigger.pattern) == ("files", str(incoming), "*.csv")
+    looks(1)
+    (incoming / "<b>.csv").write_text("x")
+    looks(2, NOON + LOOK)
+    shown = editor.get(reverse("schedule-list", args=[orchestration.pk]))
+    assert "&lt;b&gt;.csv arrived, 1 B" in shown.content.decode()
+    edited = editor.get(reverse("trigger-edit", args=[trigger.pk])).content.decode()
+    assert 'value="*.csv"' in edited
+
+
+def test_by_api(incoming: Path) -> None:
+    editor = client_of("Editor")
+    orchestration = make_empty_orchestration()
+    body = {"kind": "files", "place": str(incoming), "pattern": "*.csv"}
+    url = f"/api/v1/orchestrations/{orchestration.pk}/triggers"
+    made = editor.post(url, body, content_type="application/json").json()
+
+    assert (made["kind"], made["place"], made["pattern"]) == ("files", str(incoming), "*.csv")
+    refused = editor.post(url, {**body, "place": "/"}, content_type="application/json")
+    assert refused.status_code == 422
+    assert set(refused.json()["error"]["fields"]) == {"place"}
