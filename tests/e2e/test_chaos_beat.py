@@ -1,7 +1,9 @@
-"""Beat is killed around the minute; every slot is decided once and runs once."""
+"""Beat is killed and paused around the minute; every slot is decided once, and says why."""
 
 from __future__ import annotations
 
+import os
+import signal
 from datetime import timedelta
 
 import pytest
@@ -30,3 +32,37 @@ def test_killing_beat_around_the_minute_loses_and_doubles_no_slot(
     pipeline.decided(schedule, first + 2 * MINUTE)
     pipeline.switched_off(schedule)
     pipeline.each_minute_ran_once(schedule, first, first + 2 * MINUTE)
+
+
+def test_a_paused_beat_is_told_of_and_what_it_missed_says_when(
+    start: Start, source: Source
+) -> None:
+    installation = start()
+    pipeline = Pipeline(installation, source)
+    missed = next_minute()
+    schedule = pipeline.every_minute()
+    beat = installation.pid("beat")
+    wait_for(missed - timedelta(seconds=3))
+    os.kill(beat, signal.SIGSTOP)
+    try:
+        outage = until(
+            lambda: installation.api("GET", "/status")["outages"], "an outage on the status page"
+        )[0]
+        assert (outage["kind"], outage["ended_at"]) == ("silence", None)
+        assert not installation.api("GET", "/status")["is_good"]
+        assert "Nothing fires since" in installation.log()  # nobody has an address to be told at
+        wait_for(missed + timedelta(seconds=63))
+    finally:
+        os.kill(beat, signal.SIGCONT)
+    pipeline.decided(schedule, missed + MINUTE)
+    pipeline.switched_off(schedule)
+
+    slots = installation.api("GET", f"/schedules/{schedule}/slots")["items"]
+    late, on_time = slots[-1], slots[-2]
+    assert (late["outcome"], on_time["outcome"]) == ("coalesced", "fired")
+    assert late["reason"].startswith("Nothing fired from ")
+    ended = until(
+        lambda: installation.api("GET", "/status")["outages"][0]["ended_at"], "the outage's end"
+    )
+    assert ended > outage["began_at"]
+    assert installation.pid("beat") == beat
