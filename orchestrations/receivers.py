@@ -36,6 +36,7 @@ LIMITS = {
     "failed_days": "Days kept after a failure",
     "delivery_days": "Days messages are kept",
     "audit_days": "Days the audit is kept",
+    "slot_days": "Days slots are kept",
 }
 CALENDAR = {
     "name": "Name",

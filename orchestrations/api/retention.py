@@ -25,6 +25,7 @@ LIMITS: dict[str, Any] = {
     "failed_days": 365,
     "delivery_days": 90,
     "audit_days": None,
+    "slot_days": None,
 }
 
 
@@ -38,6 +39,7 @@ class RetentionIn(Schema):
     failed_days: Amount
     delivery_days: Amount | None = None
     audit_days: Amount | None = None
+    slot_days: Annotated[int, Field(ge=2, le=2_000_000)] | None = None
 
 
 class RetentionOut(RetentionIn):
@@ -82,6 +84,8 @@ class PreviewOut(Schema):
                 "jobs": {"goes": 4, "stays": 90},
                 "deliveries": {"goes": 0, "stays": 12},
                 "audit_entries": {"goes": 0, "stays": 340},
+                "slots": {"goes": 0, "stays": 9000},
+                "events": {"goes": 0, "stays": 20},
                 "held": 2,
                 "orchestrations": [
                     {"orchestration": 7, "name": "Nightly", "goes": 120, "stays": 100}
@@ -93,6 +97,8 @@ class PreviewOut(Schema):
     jobs: AmountOut
     deliveries: AmountOut
     audit_entries: AmountOut
+    slots: AmountOut
+    events: AmountOut
     held: int
     orchestrations: list[OrchestrationAmountOut]
 

@@ -20,13 +20,18 @@ class RetentionForm(Base):
 
     class Meta:
         model = Retention
-        fields = ("is_enabled", "runs", "days", "failed_days", "delivery_days", "audit_days")
+        fields = (
+            *("is_enabled", "runs", "days", "failed_days"),
+            *("delivery_days", "audit_days", "slot_days"),
+        )
         help_texts = {
             "runs": "Whatever their age. The same holds for the jobs of each configuration that "
             "belong to no run.",
             "days": "Runs that ended as Success or Warning, and such jobs.",
             "failed_days": "Runs and jobs that ended in another way.",
             "delivery_days": "What notifications sent. Empty keeps them for ever.",
+            "slot_days": "What became of due moments, and what triggers used. A slot stays as long "
+            "as its run. Empty keeps them for ever.",
             "audit_days": "Who changed what. Empty keeps it for ever.",
         }
 

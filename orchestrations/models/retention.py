@@ -11,7 +11,8 @@ class Retention(models.Model):
 
     A run goes when it is older than `days` (`failed_days` where it did not succeed) and not among
     the last `runs` of its orchestration; jobs that belong to no run likewise, by configuration.
-    Messages and the audit go by their age alone; None keeps them for ever.
+    Messages, the audit and slots go by their age; None keeps them for ever. A slot stays as long as
+    its run does. The nightly count of slots looks back a day.
     """
 
     is_enabled = models.BooleanField("Delete old history every night", default=False)
@@ -29,6 +30,9 @@ class Retention(models.Model):
     )
     audit_days = models.PositiveIntegerField(
         "Keep the audit for days", null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    slot_days = models.PositiveIntegerField(
+        "Keep slots for days", null=True, blank=True, validators=[MinValueValidator(2)]
     )
     updated_at = models.DateTimeField(auto_now=True)
     began_at = models.DateTimeField(null=True, blank=True, help_text="Last deleted from.")

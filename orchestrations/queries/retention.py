@@ -12,7 +12,16 @@ from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 from components.enums import FINISHED_JOB, JobStatus
 from components.models import AuditEntry, Configuration, Job, Table, TableVersion
 from orchestrations.enums import FINISHED_RUN, DeliveryStatus, RunStatus
-from orchestrations.models import Delivery, Orchestration, Retention, Run, TaskAttempt, TaskRun
+from orchestrations.models import (
+    Delivery,
+    Orchestration,
+    Retention,
+    Run,
+    Slot,
+    TaskAttempt,
+    TaskRun,
+    TriggerEvent,
+)
 
 BATCH = 200
 LARGE = 5000
@@ -30,6 +39,7 @@ class Limits:
     failed_days: int
     delivery_days: int | None = None
     audit_days: int | None = None
+    slot_days: int | None = None
 
     @classmethod
     def of(cls, retention: Retention) -> Limits:
@@ -40,6 +50,7 @@ class Limits:
             retention.failed_days,
             retention.delivery_days,
             retention.audit_days,
+            retention.slot_days,
         )
 
 
@@ -67,6 +78,8 @@ class Preview:
     jobs: Amount
     deliveries: Amount
     audit_entries: Amount
+    slots: Amount
+    events: Amount
     held: int
     orchestrations: list[OrchestrationAmount] = field(default_factory=list)  # most first
 
@@ -78,6 +91,8 @@ class Preview:
             ("Jobs that belong to no run", self.jobs),
             ("Messages", self.deliveries),
             ("Audit entries", self.audit_entries),
+            ("Slots", self.slots),
+            ("Events of triggers", self.events),
         ]
 
     @property
@@ -119,6 +134,20 @@ def old_audit_entries(limits: Limits, now: datetime) -> QuerySet[AuditEntry]:
     return AuditEntry.objects.filter(at__lt=now - timedelta(days=limits.audit_days))
 
 
+def old_slots(limits: Limits, now: datetime) -> QuerySet[Slot]:
+    """Return the slots that are old and have no run, or none any more."""
+    if limits.slot_days is None:
+        return Slot.objects.none()
+    return Slot.objects.filter(due_at__lt=now - timedelta(days=limits.slot_days), run=None)
+
+
+def old_events(limits: Limits, now: datetime) -> QuerySet[TriggerEvent]:
+    """Return what triggers used long ago; what no run has used yet stays."""
+    if limits.slot_days is None:
+        return TriggerEvent.objects.none()
+    return TriggerEvent.objects.filter(used_at__lt=now - timedelta(days=limits.slot_days))
+
+
 def deletable(ids: Collection[int], limits: Limits, now: datetime) -> set[int]:
     """Return those of some old runs that nothing kept refers to, with what goes with them.
 
@@ -155,6 +184,8 @@ def preview(limits: Limits, now: datetime) -> Preview:
         jobs=Amount(alone, Job.objects.filter(attempt=None).count() - alone),
         deliveries=_amount(old_deliveries(limits, now)),
         audit_entries=_amount(old_audit_entries(limits, now)),
+        slots=_slots(limits, now, going),
+        events=_amount(old_events(limits, now)),
         held=old_count - len(going),
         orchestrations=rows[:MOST_SHOWN],
     )
@@ -245,6 +276,17 @@ def _with_last(orchestrations: QuerySet[Orchestration], limits: Limits) -> Query
     newest = Run.objects.filter(orchestration=OuterRef("pk")).order_by("-pk").values("pk")
     last = Subquery(newest[limits.runs - 1 : limits.runs])
     return orchestrations.annotate(last=last).exclude(last=None)
+
+
+def _slots(limits: Limits, now: datetime, going: Collection[int]) -> Amount:
+    """Return how many slots go, with those of runs that go in the same night."""
+    goes = old_slots(limits, now).count()
+    if limits.slot_days is not None:
+        old = Slot.objects.filter(due_at__lt=now - timedelta(days=limits.slot_days))
+        ids = sorted(going)
+        for start in range(0, len(ids), LARGE):
+            goes += old.filter(run__in=ids[start : start + LARGE]).count()
+    return Amount(goes, Slot.objects.count() - goes)
 
 
 def _amount(going: QuerySet[Any]) -> Amount:

@@ -13,18 +13,21 @@ from django.db.models import CharField, F, Model, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat, Left, Trim
 from django.utils import timezone
 
-from components.models import AuditEntry, Job
+from components.models import Job
 from orchestrations.enums import FINISHED_RUN
-from orchestrations.models import Delivery, Retention, Run, Slot
+from orchestrations.models import Retention, Run, Slot
 from orchestrations.queries.retention import (
+    BATCH,
     Limits,
     batches,
     deletable,
     needed_jobs_among,
     old_audit_entries,
     old_deliveries,
+    old_events,
     old_jobs,
     old_runs,
+    old_slots,
 )
 from orchestrations.tasks import apply_retention as apply_task
 from orchestrator_site.lib.bell import ring
@@ -32,6 +35,7 @@ from orchestrator_site.lib.bell import ring
 SLICE = 5.0  # seconds of work for each message, so that short work does not wait behind it
 LONGEST = timedelta(hours=1)  # of one night
 LONGEST_REASON = 500
+LARGE_PACK = 2000  # slots are many and small
 
 
 def current_retention() -> Retention:
@@ -85,10 +89,14 @@ def _packs(limits: Limits, now: datetime) -> Iterator[tuple[str, int]]:
     for jobs in old_jobs(limits, now):
         for pack in batches(jobs):
             yield "jobs", _delete_rows(jobs.filter(pk__in=pack), Job)
-    for pack in batches(old_deliveries(limits, now)):
-        yield "deliveries", _delete_rows(Delivery.objects.filter(pk__in=pack), Delivery)
-    for pack in batches(old_audit_entries(limits, now)):
-        yield "audit_entries", _delete_rows(AuditEntry.objects.filter(pk__in=pack), AuditEntry)
+    for kind, rows, size in (
+        ("deliveries", old_deliveries(limits, now), BATCH),
+        ("audit_entries", old_audit_entries(limits, now), BATCH),
+        ("slots", old_slots(limits, now), LARGE_PACK),
+        ("events", old_events(limits, now), BATCH),
+    ):
+        for pack in batches(rows, size=size):
+            yield kind, _delete_rows(rows.filter(pk__in=pack), rows.model)
 
 
 @transaction.atomic

@@ -20,6 +20,7 @@ from orchestrations.models import (
     Slot,
     TaskAttempt,
     TaskRun,
+    TriggerEvent,
 )
 from orchestrations.queries.retention import Amount, Limits, OrchestrationAmount, preview
 from orchestrations.services.retention import (
@@ -27,11 +28,17 @@ from orchestrations.services.retention import (
     current_retention,
     save_retention,
 )
-from tests.builders import make_configuration, make_empty_orchestration, make_run, make_schedule
+from tests.builders import (
+    make_configuration,
+    make_empty_orchestration,
+    make_run,
+    make_schedule,
+    make_trigger,
+)
 
 pytestmark = pytest.mark.django_db
 R = RunStatus
-LIMITS = Limits(runs=1, days=10, failed_days=20, delivery_days=10, audit_days=10)
+LIMITS = Limits(runs=1, days=10, failed_days=20, delivery_days=10, audit_days=10, slot_days=10)
 
 
 def old_run(of: Orchestration, days: int, status: RunStatus = R.SUCCESS, **fields: Any) -> Run:
@@ -69,8 +76,11 @@ def apply(**limits: Any) -> Retention:
     found = preview(Limits.of(current_retention()), timezone.now())
     retention = apply_retention(seconds=1e9)
     assert retention is not None
-    amounts = (found.runs, found.jobs, found.deliveries, found.audit_entries)
-    kinds = ("runs", "jobs", "deliveries", "audit_entries")
+    amounts = (
+        *(found.runs, found.jobs, found.deliveries),
+        *(found.audit_entries, found.slots, found.events),
+    )
+    kinds = ("runs", "jobs", "deliveries", "audit_entries", "slots", "events")
     counted = {kind: amount.goes for kind, amount in zip(kinds, amounts, strict=True)}
     assert {kind: retention.result.get(kind, 0) for kind in kinds} == counted
     assert (Run.objects.count(), retention.result["done"]) == (found.runs.stays, 1)
@@ -200,6 +210,27 @@ def test_messages_and_the_audit_go_by_age_alone() -> None:
     assert subjects == {"sent 9", "pending 11"}
     entries = AuditEntry.objects.filter(object_type="x")
     assert list(entries.values_list("object_name", flat=True)) == ["9"]
+
+
+def test_slots_go_with_their_run_and_others_by_age_and_unused_events_stay() -> None:
+    one, now = make_empty_orchestration(), timezone.now()
+    schedule = make_schedule(None, orchestration=one)
+    old, new = old_run(one, 30), old_run(one, 11)
+    for days, run in ((30, old), (11, new), (12, None), (9, None)):
+        due_at = now - timedelta(days=days)
+        Slot.objects.create(schedule=schedule, due_at=due_at, outcome="fired", run=run)
+    trigger = make_trigger("in.c-a.b", orchestration=one)
+    for days, used in ((30, True), (9, True), (40, False)):
+        at = now - timedelta(days=days)
+        TriggerEvent.objects.create(
+            trigger=trigger, key=f"{days}", at=at, used_at=at if used else None
+        )
+    apply(slot_days=None)
+    assert (Slot.objects.count(), TriggerEvent.objects.count()) == (4, 3)
+    apply()
+    left = [(now - slot.due_at).days for slot in Slot.objects.order_by("due_at")]
+    assert left == [11, 9]  # the last run is kept, and its slot with it
+    assert set(TriggerEvent.objects.values_list("key", flat=True)) == {"9", "40"}
 
 
 def test_a_preview_names_the_orchestrations_with_most_first() -> None:
