@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 CELERY = [sys.executable, "-m", "celery", "-A", "orchestrator_site"]
@@ -200,7 +201,7 @@ def stock_due(options: argparse.Namespace) -> dict[str, object]:
     try:
         wait_until_it_rests(beat.pid)
         with app.connection_for_write() as link:
-            queue = link.default_channel
+            queue: Any = link.default_channel
             queue.queue_declare("control", durable=True)
             queue.queue_purge("control")
             time.sleep(60 - timezone.now().timestamp() % 60)
