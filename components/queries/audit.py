@@ -13,6 +13,7 @@ from django.db.models.functions import Cast
 
 from components.enums import AuditAction
 from components.models import AuditEntry
+from orchestrator_site.lib.csv_stream import plain
 from orchestrator_site.lib.differences import Change, text_lines
 
 PAGE = 50
@@ -24,7 +25,6 @@ AT_THE_DOOR = {
     AuditAction.LOGGED_OUT: "logged out",
     AuditAction.LOGIN_FAILED: "failed to log in as",
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,7 @@ def csv_rows(where: AuditFilter, *, chunk: int = 500) -> Iterator[list[str]]:
             entry.object_name,
         ]
         for place, (before, after) in entry.changes.items() or [("", ("", ""))]:
-            yield [_cell(value) for value in [*head, place, before or "", after or ""]]
-
-
-def _cell(value: str) -> str:
-    return f"'{value}" if value.startswith(FORMULA) else value
+            yield [plain(value) for value in [*head, place, before or "", after or ""]]
 
 
 def _row(entry: AuditEntry, urls: Mapping[str, str]) -> AuditRow:

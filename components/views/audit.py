@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_GET
 
 from components.enums import AuditAction, AuditChannel
 from components.queries.audit import AuditFilter, csv_rows, entry_types, list_entries
 from components.services.audit import models_with_pages
 from orchestrator_site.lib.access import AUDIT, VIEW, requires
+from orchestrator_site.lib.csv_stream import stream_csv
 from orchestrator_site.lib.htmx import render_page_or_fragment
 from orchestrator_site.lib.live import number
+from orchestrator_site.lib.moments import midnight
 
 PAGE = ("components/audit_page.html", "components/_audit_list.html")
 OBJECT = ("components/audit_object.html", "components/_audit_list.html")
@@ -47,10 +45,7 @@ def audit(request: HttpRequest) -> HttpResponse:
 @require_GET
 def audit_export(request: HttpRequest) -> StreamingHttpResponse:
     """Hand out what the filters leave as CSV, row by row."""
-    lines = _csv_lines(_filter(request))
-    name = f"changes-{timezone.localdate():%Y-%m-%d}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
+    return stream_csv(csv_rows(_filter(request)), f"changes-{timezone.localdate():%Y-%m-%d}")
 
 
 @requires(VIEW)
@@ -88,32 +83,7 @@ def _filter(request: HttpRequest) -> AuditFilter:
         person=asked.get("person", ""),
         channel=channel if channel in AuditChannel.values else "",
         action=action if action in AuditAction.values else "",
-        since=_midnight(asked.get("from", "")),
-        until=_midnight(asked.get("to", ""), days=1),
+        since=midnight(asked.get("from", "")),
+        until=midnight(asked.get("to", ""), days=1),
         text=asked.get("q", ""),
     )
-
-
-def _midnight(text: str, *, days: int = 0) -> datetime | None:
-    """Return the beginning of a day in the viewer's zone, or of one some days later."""
-    try:
-        day = parse_date(text)
-    except ValueError:  # 31 February
-        return None
-    if day is None or day.year >= 9999:  # noqa: PLR2004  # there is no day after it
-        return None
-    return timezone.make_aware(datetime.combine(day + timedelta(days=days), time()))
-
-
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def _csv_lines(where: AuditFilter) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield "\ufeff"  # so that spreadsheets read it as UTF-8
-    for row in csv_rows(where):
-        yield writer.writerow(row)

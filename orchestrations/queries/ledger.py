@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 
 from orchestrations.enums import SlotOutcome
 from orchestrations.models import Orchestration, Schedule, Slot
+from orchestrator_site.lib.csv_stream import plain
 
 STRIP = 60
 COUNTED = timedelta(days=30)
@@ -120,15 +121,10 @@ def csv_rows(where: SlotFilter) -> Iterator[list[object]]:
         yield [
             slot.due_at.astimezone(UTC).isoformat(),
             slot.schedule_id,
-            _plain(slot.schedule.name),
+            plain(slot.schedule.name),
             slot.outcome,
             slot.kind,
-            _plain(slot.reason),
+            plain(slot.reason),
             slot.run_id or "",
             slot.decided_at.astimezone(UTC).isoformat(),
         ]
-
-
-def _plain(text: str) -> str:
-    """Keep a spreadsheet from reading a text as a formula (OWASP: CSV injection)."""
-    return f"'{text}" if text[:1] in set("=+-@\t\r") else text

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_safe
 
 from orchestrations.enums import SlotOutcome
@@ -27,8 +24,10 @@ from orchestrations.queries.ledger import (
 from orchestrations.queries.schedules import words
 from orchestrations.views.finding import find_orchestration
 from orchestrator_site.lib.access import VIEW, requires
+from orchestrator_site.lib.csv_stream import stream_csv
 from orchestrator_site.lib.htmx import render_page_or_fragment
 from orchestrator_site.lib.live import number
+from orchestrator_site.lib.moments import midnight
 
 PAGE = ("orchestrations/schedule_slots_page.html", "orchestrations/_slot_ledger.html")
 SHOWN = 50
@@ -104,8 +103,8 @@ def _filter(
         orchestration=orchestration,
         schedule=schedule,
         outcome=outcome if outcome in SlotOutcome.values else "",
-        since=_midnight(request.GET.get("from", "")),
-        until=_midnight(request.GET.get("to", ""), days=1),
+        since=midnight(request.GET.get("from", "")),
+        until=midnight(request.GET.get("to", ""), days=1),
     )
 
 
@@ -113,34 +112,5 @@ def _asked_schedule(request: HttpRequest) -> int | None:
     return number(request.GET.get("schedule"))
 
 
-def _midnight(text: str, *, days: int = 0) -> datetime | None:
-    """Return the beginning of a day in the viewer's zone, or of one some days later."""
-    try:
-        day = parse_date(text.strip())
-    except ValueError:  # 31 February
-        return None
-    if day is None or not 1 < day.year < 9999:  # noqa: PLR2004  # zones reach a day further
-        return None
-    return timezone.make_aware(datetime.combine(day + timedelta(days=days), time()))
-
-
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
 def _csv(where: SlotFilter, name: str) -> StreamingHttpResponse:
-    today = datetime.now(UTC).date()
-    headers = {"Content-Disposition": f'attachment; filename="{name}-{today}.csv"'}
-    return StreamingHttpResponse(
-        _lines(where), content_type="text/csv; charset=utf-8", headers=headers
-    )
-
-
-def _lines(where: SlotFilter) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield "\ufeff"  # so that spreadsheets read it as UTF-8
-    for row in csv_rows(where):
-        yield writer.writerow(row)
+    return stream_csv(csv_rows(where), f"{name}-{datetime.now(UTC).date()}")

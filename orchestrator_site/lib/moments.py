@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+
+from django.utils import timezone
+from django.utils.dateparse import parse_date
 
 from orchestrator_site.lib.durations import DurationError, parse_duration
 
@@ -77,3 +80,17 @@ def _check_year(year: int) -> None:
 def _sentence(text: str) -> str:
     shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     return f"“{shown}” is no date; write it like 2026-11-01, 2026-11-01T10:30, today or -7d."
+
+
+def midnight(text: str, *, days: int = 0) -> datetime | None:
+    """Return when a day such as 2026-11-01 begins in the present zone, or one some days later.
+
+    None where the text is no day.
+    """
+    try:
+        day = parse_date(text.strip())
+    except ValueError:  # 31 February
+        return None
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        return None
+    return timezone.make_aware(datetime.combine(day + timedelta(days=days), time()))

@@ -120,12 +120,17 @@ def wait_until_nothing_is_due(site: Site) -> None:
         time.sleep(0.1)
 
 
-def assert_each_moment_once(site: Site) -> None:
+def spans_of(site: Site) -> list[tuple[Any, ...]]:
+    """How many slots each schedule has, and the first and the last of their moments."""
     moment = EPOCH[site.kind]
-    spans = site.rows(
+    return site.rows(
         f"SELECT count(*), min({moment}), max({moment}) "
         "FROM orchestrations_slot GROUP BY schedule_id"
     )
+
+
+def assert_each_moment_once(site: Site) -> None:
+    spans = spans_of(site)
     assert len(spans) == SCHEDULES
     for count, first, last in spans:
         assert count == (last - first) // 60 + 1 > BACKLOG
@@ -192,11 +197,7 @@ def test_of_four_beats_forty_are_killed_and_each_moment_runs_once(large_site: Si
         for beat in beats:
             beat.kill()
             beat.wait()
-    moment = EPOCH[site.kind]
-    spans = site.rows(
-        f"SELECT count(*), min({moment}), max({moment}) "
-        "FROM orchestrations_slot GROUP BY schedule_id"
-    )
+    spans = spans_of(site)
     expected = sum((last - first) // 60 + 1 for _, first, last in spans)
     assert len(spans) == MANY
     assert min(count for count, *_ in spans) > MISSED
