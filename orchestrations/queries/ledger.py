@@ -66,6 +66,7 @@ class Mark:
         try:
             due_at = datetime.fromisoformat(moment)
             pk = int(number)
+            due_at.astimezone(UTC)  # what reaches beyond the calendar is no mark
         except (ValueError, OverflowError):
             return None
         if due_at.tzinfo is None or not 0 <= pk < 2**63:

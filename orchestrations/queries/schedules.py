@@ -93,10 +93,12 @@ def slot_count(schedule: Schedule, now: datetime, *, back: timedelta) -> SlotCou
     """
     if schedule.next_fire_at is None:
         return SlotCount(0, [])
-    after = max(schedule.updated_at, now - back)
+    after = max(schedule.updated_at + schedule.ahead, now - back)
     if schedule.valid_from is not None:
         after = max(after, schedule.valid_from - INSTANT)
-    until = min(now - GRACE, schedule.valid_to or now)
+    # What is due and not decided yet is the scheduler's lag, and no missing slot.
+    undecided = schedule.next_fire_at + schedule.ahead - INSTANT
+    until = min(now - GRACE, schedule.valid_to or now, undecided)
     due = crons.occurrences_between(
         schedule.cron, schedule.timezone, after, until, MOST_CHECKED, schedule.rules
     )

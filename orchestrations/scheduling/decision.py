@@ -196,6 +196,9 @@ def _passed_over(
     if policy.misfire == Misfire.ALL and policy.overlap != Overlap.TERMINATE:
         reason = f"{_missed(policy, moment)} Only the last {policy.misfire_limit} are run."
         return Decision(moment, SlotOutcome.MISSED, reason)
+    if not chosen:
+        reason = f"{_missed(policy, moment)} It is older than what is made up for."
+        return Decision(moment, SlotOutcome.MISSED, reason)
     reason = f"The moment of {_words(policy, chosen[-1])} stands for it."
     if is_late:
         reason = f"{_missed(policy, moment)} {reason}"

@@ -8,6 +8,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Max, Q
 
 from orchestrations.enums import ProcessKind
 from orchestrations.models import Process
@@ -28,7 +29,12 @@ class Presence:
         """Write that this process is there; rows of processes long gone are swept on the way."""
         if Process.objects.filter(key=self.key).update(seen_at=now):
             return
-        Process.objects.filter(seen_at__lt=now - KEPT).delete()
+        # The last trace of each kind stays: an outage that lasts longer is told by it.
+        newest = Process.objects.values("kind").annotate(last=Max("seen_at"))
+        kept = Q(pk__in=[])
+        for row in newest.order_by():
+            kept |= Q(kind=row["kind"], seen_at=row["last"])
+        Process.objects.filter(seen_at__lt=now - KEPT).exclude(kept).delete()
         Process.objects.create(
             key=self.key,
             kind=self.kind,

@@ -151,6 +151,7 @@ def _fire(now: datetime, batch: int, only: int | None, switched: SwitchedOn | No
     if switched is not None:
         for schedule in schedules:  # never saved: only `next_fire_at` is
             schedule.misfire, schedule.misfire_limit = switched.misfire, switched.limit
+            schedule.misfire_window = None
     part = max(1, SLOTS_AT_ONCE // len(schedules))
     dues = [_due(schedule, now, part) for schedule in schedules]
     known = _known(dues, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -104,13 +105,18 @@ def _files(directory: Path) -> Iterator[Found]:
         with os.scandir(directory) as entries:
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):
-                    status = entry.stat(follow_symlinks=False)
-                    stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
-                    yield Found(entry.name, entry.path, status.st_size, stamp)
+                    with suppress(FileNotFoundError):  # moved away since it was listed
+                        yield _found(entry)
     except FileNotFoundError:
         raise PlaceError("This directory does not exist.") from None
     except OSError as error:
         raise PlaceError(f"This directory cannot be read: {error.strerror}.") from None
+
+
+def _found(entry: os.DirEntry[str]) -> Found:
+    status = entry.stat(follow_symlinks=False)
+    stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
+    return Found(entry.name, entry.path, status.st_size, stamp)
 
 
 def _objects(place: str) -> Iterator[Found]:

@@ -51,7 +51,16 @@ def test_pages_of_several_schedules_lose_and_repeat_nothing_where_moments_are_th
 
 
 @pytest.mark.parametrize(
-    "text", ["", "nonsense", "2026-06-01T12:00:00/3", "2026-06-01T12:00:00Z/", "2026-06-01/x", "/"]
+    "text",
+    [
+        "",
+        "nonsense",
+        "2026-06-01T12:00:00/3",
+        "2026-06-01T12:00:00Z/",
+        "2026-06-01/x",
+        "/",
+        "0001-01-01T00:00:00+14:00/1",
+    ],
 )
 def test_what_is_no_mark_reads_as_none(text: str) -> None:
     assert Mark.read(text) is None

@@ -102,6 +102,9 @@ def test_the_check_gives_beat_two_minutes_and_keeps_to_the_ends() -> None:
     schedule = changed_at(make_schedule(NOON), NOON - HOUR)
     back = timedelta(days=1)
 
+    # Not decided yet is late, and no missing slot.
+    assert queries.slot_count(schedule, NOON + 2 * MINUTE, back=back).missing == []
+    schedule.next_fire_at = NOON + HOUR
     assert queries.slot_count(schedule, NOON + MINUTE, back=back).missing == []
     assert queries.slot_count(schedule, NOON + 2 * MINUTE, back=back).missing == [NOON]
     schedule.valid_from = NOON + MINUTE

@@ -222,3 +222,15 @@ def test_a_moment_with_a_lead_was_missed_when_it_was_to_start() -> None:
     assert made.reason == (
         "Missed, run 2 hr late. Nothing fired from 2026-06-01 09:50:00 to 10:30:00 UTC."
     )
+
+
+@pytest.mark.parametrize(
+    ("overlap", "misfire"), [(ONE, Misfire.LAST), (END, Misfire.ALL), (END, Misfire.LAST)]
+)
+def test_what_is_older_than_the_window_was_missed(overlap: Overlap, misfire: Misfire) -> None:
+    rule = policy(overlap, misfire=misfire, misfire_window=30)
+    decisions = decide(rule, LATE3, now=NOON, unfinished=0)
+
+    assert [d.outcome for d in decisions] == [M, M, M]
+    assert not any(d.make_run for d in decisions)
+    assert all(d.reason.endswith("It is older than what is made up for.") for d in decisions)
