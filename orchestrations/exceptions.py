@@ -23,6 +23,10 @@ class InvalidSchedule(InvalidOrchestration):
     """The schedule is not valid."""
 
 
+class InvalidCalendar(InvalidOrchestration):
+    """The calendar is not valid."""
+
+
 class InvalidNotifications(InvalidOrchestration):
     """The notifications were not saved."""
 

@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 from orchestrations.views import (
     automate,
     bell,
+    calendars,
     dashboard,
     editor,
     exchange,
@@ -53,6 +54,11 @@ urlpatterns: list[URLPattern] = [
     path("triggers/<int:pk>/switch/", triggers.trigger_switch, name="trigger-switch"),
     path("triggers/<int:pk>/run/", triggers.trigger_run, name="trigger-run"),
     path("triggers/<int:pk>/delete/", triggers.trigger_delete, name="trigger-delete"),
+    # Calendars
+    path("calendars/", calendars.index, name="calendars"),
+    path("calendars/new/", calendars.calendar_new, name="calendar-new"),
+    path("calendars/<int:pk>/", calendars.detail, name="calendar"),
+    path("calendars/<int:pk>/delete/", calendars.calendar_delete, name="calendar-delete"),
     # Orchestrations and runs
     path("", dashboard.dashboard, name="dashboard"),
     path("sample/", dashboard.load_sample, name="sample-load"),

@@ -8,6 +8,7 @@ from ninja import NinjaAPI, Swagger
 from components.api import audit, components, configurations, jobs, storage
 from components.api.base import install
 from orchestrations.api import (
+    calendars,
     exchange,
     notifications,
     orchestrations,
@@ -58,6 +59,7 @@ PARTS = (
     run_logs,
     runs,
     schedules,
+    calendars,
     triggers,
     notifications,
     tokens,

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.urls import reverse
 
 from orchestrator_site.lib.days import DayRules, DaysError, check_country
 
@@ -37,6 +38,9 @@ class Calendar(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("calendar", args=[self.pk])
 
     def clean(self) -> None:
         """Raise ValidationError where what was typed cannot be used."""

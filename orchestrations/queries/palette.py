@@ -97,6 +97,7 @@ def _commands(user: User) -> Iterator[Item]:
             ("Runs", "runs", "player-play"),
             ("Jobs", "jobs", "list-details"),
             ("Timeline", "timeline", "timeline"),
+            ("Calendars", "calendars", "calendar"),
             ("Components", "components", "stack-2"),
             ("Storage", "storage", "database"),
             ("Status", "status", "activity"),

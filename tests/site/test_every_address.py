@@ -11,7 +11,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from orchestrations.models import TaskRun
+from orchestrations.models import Calendar, TaskRun
 from tests.builders import (
     make_configuration,
     make_orchestration,
@@ -85,6 +85,10 @@ ADDRESSES = {
     "triggers/<int:pk>/switch/": (NEVER, OPERATOR),
     "triggers/<int:pk>/run/": (NEVER, OPERATOR),
     "triggers/<int:pk>/delete/": (EDITOR, EDITOR),
+    "calendars/": (VIEWER, NEVER),
+    "calendars/new/": (EDITOR, EDITOR),
+    "calendars/<int:pk>/": (VIEWER, EDITOR),
+    "calendars/<int:pk>/delete/": (EDITOR, EDITOR),
     "": (VIEWER, NEVER),
     "sample/": (NEVER, EDITOR),
     "orchestrations/": (VIEWER, NEVER),
@@ -176,6 +180,7 @@ def project() -> dict[str, int]:
         "orchestrations": orchestration.pk,
         "runs": run.pk,
         "task": task.pk,
+        "calendars": Calendar.objects.create(name="Holidays").pk,
         "schedules": make_schedule(None, orchestration=orchestration).pk,
         "triggers": make_trigger(KEY, orchestration=orchestration).pk,
     }

@@ -199,7 +199,9 @@ class _Checker:
         for name, text in option_errors(whole).items():
             self.documents.problem((*path, name), text)
         if whole["calendar"] is not None and whole["calendar"] not in self.calendars:
-            text = f"There is no calendar “{whole['calendar']}”; make it in the admin panel first."
+            text = (
+                f"There is no calendar “{whole['calendar']}”; make it on the page Calendars first."
+            )
             self.documents.problem((*path, "calendar"), text)
         if "cron" in fields:
             whole["cron"] = self._timing(path, whole)
