@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 BEAT = [sys.executable, "-m", "celery", "-A", "orchestrator_site", "beat", "--loglevel=WARNING"]
 SERVER = "postgresql://postgres@127.0.0.1:5432"
 SCHEDULES, BACKLOG = 20, 900
-MANY, KILLS, BEATS, MISSED = 2000, 40, 4, 25
+MANY, KILLS, BEATS, MISSED = 2000, 40, 4, 12
 SEED = """
 import django; django.setup()
 from datetime import timedelta
@@ -105,8 +105,9 @@ def large_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]
     yield from make_site(request.param, tmp_path, seed)
 
 
-def wait_for(site: Site, slots: int) -> None:
-    deadline = time.monotonic() + 60
+def wait_for(site: Site, slots: int, seconds: float = 60) -> None:
+    """Wait for so many slots; the time only tells that nothing goes on at all."""
+    deadline = time.monotonic() + seconds
     while site.count("orchestrations_slot") < slots:
         assert time.monotonic() < deadline, "nothing is fired any more"
         time.sleep(0.01)
@@ -180,14 +181,15 @@ def test_beat_stops_at_once_when_it_is_asked_to(site: Site) -> None:
         beat.wait()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_of_four_beats_forty_are_killed_and_each_moment_runs_once(large_site: Site) -> None:
     site, rng = large_site, random.Random(40)
     beats = [site.start_beat() for _ in range(BEATS)]
     try:
         for killed in range(KILLS):
             # All through the work: one after each fortieth of it.
-            wait_for(site, 1 + killed * MANY * MISSED // KILLS)
+            # Four beats that begin anew share the machine with other tests.
+            wait_for(site, 1 + killed * MANY * MISSED // KILLS, seconds=180)
             victim = beats.pop(rng.randrange(BEATS))
             victim.kill()
             victim.wait()
