@@ -380,6 +380,6 @@ def test_a_connection_cut_by_the_server_costs_one_tick(
             duty.wake_at = -math.inf
         scheduler.tick()
 
-    assert any(m.startswith("Firing schedules failed, again in 0.5 s") for m in caplog.messages)
+    assert any(m.startswith("Being seen failed, again in 0.5 s") for m in caplog.messages)
     assert Run.objects.count() == 1
     assert sent(queue).count("orchestrations.tasks.advance_runs") == 1
