@@ -146,11 +146,12 @@ class SlotOutcome(TextChoices):
 
 
 class ProcessKind(TextChoices):
-    """What a process of the installation does, besides showing pages."""
+    """What a process of the installation does."""
 
     SCHEDULER = "scheduler", "Scheduler"
     CONTROL = "control", "Control worker"
     JOBS = "jobs", "Jobs worker"
+    WEB = "web", "Web server"
 
 
 class OutageKind(TextChoices):

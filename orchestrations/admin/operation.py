@@ -1,4 +1,4 @@
-"""Schedulers, workers, outages and counts of slots in the admin panel: to be seen."""
+"""Processes, outages and counts of slots in the admin panel: to be seen."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ else:
 
 @admin.register(Process)
 class ProcessAdmin(ReadOnly, ProcessBase):
-    """Schedulers and workers of the last day."""
+    """Schedulers, workers and web servers of the last day."""
 
-    list_display = ("kind", "host", "pid", "version", "started_at", "seen_at", "stopped_at")
+    list_display = (
+        *("kind", "host", "pid", "version"),
+        *("started_at", "seen_at", "stopped_at", "clock_off"),
+    )
     list_filter = ("kind", "host")
     search_fields = ("host", "=pid")
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja import Router, Schema
 from pydantic import ConfigDict
 
@@ -15,6 +14,7 @@ from orchestrations.enums import OutageKind, ProcessKind
 from orchestrations.queries.status import status
 from orchestrations.services.reachability import parts
 from orchestrator_site.lib.access import VIEW
+from orchestrator_site.lib.database_clock import database_now
 
 router = Router(tags=["Status"])
 EXAMPLE: dict[str, Any] = {
@@ -30,6 +30,7 @@ EXAMPLE: dict[str, Any] = {
             "state": "there",
             "started_at": "2026-11-25T20:00:00Z",
             "seen_at": "2026-11-26T06:00:03Z",
+            "clock_off_seconds": 0.002,
         }
     ],
     "queues": [{"name": "jobs", "waiting": 0, "oldest": None, "workers": 1}],
@@ -56,7 +57,10 @@ EXAMPLE: dict[str, Any] = {
 
 
 class ProcessOut(Schema):
-    """A scheduler or worker; `state` is there, gone (it vanished) or stopped."""
+    """A scheduler, worker or web server; `state` is there, gone (it vanished) or stopped.
+
+    `clock_off_seconds` is how far the clock of its host is ahead of the database's.
+    """
 
     model_config = ConfigDict(json_schema_extra={"example": EXAMPLE["processes"][0]})
     kind: ProcessKind
@@ -65,6 +69,7 @@ class ProcessOut(Schema):
     state: str
     started_at: datetime
     seen_at: datetime
+    clock_off_seconds: float
 
 
 class QueueOut(Schema):
@@ -122,7 +127,7 @@ class StatusOut(Schema):
 @router.get("/status", response={200: StatusOut, **ERRORS}, auth=needs(VIEW))
 def get_status(request: HttpRequest) -> dict[str, Any]:
     """Tell whether schedules fire and workers work."""
-    found = status(timezone.now())
+    found = status(database_now())
     health = found.health
     reached = {part.name: part.is_reached for part in parts()}
     return {
@@ -138,6 +143,7 @@ def get_status(request: HttpRequest) -> dict[str, Any]:
                 "state": seen.state,
                 "started_at": seen.process.started_at,
                 "seen_at": seen.process.seen_at,
+                "clock_off_seconds": seen.process.clock_off,
             }
             for seen in found.processes
         ],

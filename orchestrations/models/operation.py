@@ -1,4 +1,4 @@
-"""What runs the project: schedulers and workers, when nothing fired, whether slots are complete."""
+"""What runs the project: its processes, when nothing fired, whether slots are complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from orchestrations.enums import OutageKind, ProcessKind
 
 
 class Process(models.Model):
-    """A scheduler or a worker, and when it was last seen; each start has a row of its own."""
+    """A scheduler, worker or web server, and when it was last seen; each start has its own row.
+
+    Moments are the database's: the clocks of hosts differ.
+    """
 
     key = models.CharField(max_length=40, unique=True, editable=False)
     kind = models.CharField(max_length=20, choices=ProcessKind.choices)
@@ -22,6 +25,9 @@ class Process(models.Model):
     seen_at = models.DateTimeField()
     stopped_at = models.DateTimeField(
         null=True, blank=True, help_text="It was told to stop; None where it vanished."
+    )
+    clock_off = models.FloatField(
+        default=0.0, help_text="Seconds that the clock of its host is ahead of the database's."
     )
 
     class Meta:
@@ -46,8 +52,10 @@ class Outage(models.Model):
     noticed_at = models.DateTimeField(auto_now_add=True)
     tried_at = models.DateTimeField(null=True, blank=True, editable=False)
     told_at = models.DateTimeField(
-        null=True, blank=True, help_text="The administrators were told of it at."
+        null=True, blank=True, help_text="All administrators were told of it at."
     )
+    # Digests of the addresses that it has reached, so that only the others are tried again.
+    told = models.JSONField(default=list, blank=True, editable=False)
 
     class Meta:
         ordering = ["-began_at", "-pk"]

@@ -8,6 +8,7 @@ from typing import cast
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone as clock
 
 from orchestrations.enums import (
     GapPolicy,
@@ -135,7 +136,7 @@ class Slot(models.Model):
     lead = models.PositiveIntegerField(
         default=0, help_text="Seconds before its moment that it was to start: ready by then."
     )
-    decided_at = models.DateTimeField(auto_now_add=True)
+    decided_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         ordering = ["-due_at"]

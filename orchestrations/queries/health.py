@@ -9,13 +9,13 @@ from django.db.models import Count, Max, Min, Q
 
 from components.enums import ACTIVE_JOB, JobStatus
 from components.models import Job
-from orchestrations.enums import ProcessKind, RunStatus
-from orchestrations.models import Process, Run
+from orchestrations.enums import OutageKind, ProcessKind, RunStatus
+from orchestrations.models import Outage, Process, Run, Slot
 from orchestrations.queries.schedules import overdue
 
 # Nothing fired for so long: a banner on every page, and one message.
 SILENT = timedelta(seconds=30)
-# What was seen later than this from now was written by a clock that is wrong.
+# What is later than this from now was written by a clock that was wrong.
 AHEAD = timedelta(seconds=5)
 LATE = timedelta(seconds=60)
 
@@ -66,9 +66,9 @@ class Health:
         return not (self.scheduler or self.control or self.jobs)
 
 
-def last_seen(now: datetime) -> datetime | None:
+def last_seen() -> datetime | None:
     """Return when any scheduler was last seen; None where none ever was."""
-    rows = Process.objects.filter(kind=ProcessKind.SCHEDULER, seen_at__lte=now + AHEAD)
+    rows = Process.objects.filter(kind=ProcessKind.SCHEDULER)
     moment: datetime | None = rows.aggregate(latest=Max("seen_at"))["latest"]
     return moment
 
@@ -76,16 +76,30 @@ def last_seen(now: datetime) -> datetime | None:
 def silence(now: datetime) -> tuple[datetime, str] | None:
     """Return since when nothing fires, and a sentence why; None while schedules are on time.
 
-    Without any trace of a scheduler there is nothing to tell yet. Two queries.
+    Without any trace of a scheduler there is nothing to tell yet, and a backlog that is being
+    worked off is no silence. Three queries at most.
     """
-    seen = last_seen(now)
+    seen = last_seen()
     if seen is None:
         return None
     if now - seen > SILENT:
         return seen, "No scheduler was seen."
-    if (lag := overdue(now)) > SILENT:
+    lag = overdue(now)
+    if lag > SILENT and not Slot.objects.filter(decided_at__gt=now - SILENT).exists():
         return now - lag, "A scheduler was there, but what was due was not fired."
     return None
+
+
+def lasting_outage(now: datetime) -> Outage | None:
+    """Return the outage that lasts now, unsaved where nobody has noted it yet. Changes nothing."""
+    noted = Outage.objects.filter(kind=OutageKind.SILENCE, ended_at=None).first()
+    if noted is not None:
+        return noted
+    found = silence(now)
+    if found is None:
+        return None
+    since, reason = found
+    return Outage(kind=OutageKind.SILENCE, began_at=since, reason=reason)
 
 
 def health(now: datetime) -> Health:
@@ -104,7 +118,7 @@ def health(now: datetime) -> Health:
     oldest_run = Run.objects.filter(status=RunStatus.CREATED).aggregate(oldest=Min("created_at"))
     return Health(
         now=now,
-        last_seen=last_seen(now),
+        last_seen=last_seen(),
         scheduler_lag=overdue(now),
         running_jobs=jobs["running"],
         workers=jobs["workers"],

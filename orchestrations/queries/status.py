@@ -17,7 +17,8 @@ from orchestrations.enums import (
     SlotOutcome,
 )
 from orchestrations.models import Delivery, Outage, Process, Run, Slot, SlotCheck
-from orchestrations.queries.health import Health, health
+from orchestrations.queries.health import AHEAD, Health, health
+from orchestrator_site.lib.durations import humanize
 
 # A process that was not seen for so long is gone; it writes every five seconds.
 GONE = timedelta(seconds=15)
@@ -32,6 +33,14 @@ class Seen:
 
     process: Process
     state: str  # there, gone, stopped
+
+    @property
+    def clock(self) -> str:
+        """What is wrong with the clock of its host, in words; empty where it goes right."""
+        off = self.process.clock_off
+        if abs(off) <= AHEAD.total_seconds():
+            return ""
+        return f"Clock {humanize(round(abs(off)))} {'ahead' if off > 0 else 'behind'}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ def status(now: datetime) -> Status:
 
 
 def seen_processes(now: datetime) -> list[Seen]:
-    """Return the schedulers and workers of the last hour, and whether each is there."""
+    """Return the processes of the last hour, and whether each is there."""
     rows = Process.objects.filter(seen_at__gte=now - SHOWN)
     return [Seen(row, _state(row, now)) for row in rows]
 

@@ -1,6 +1,7 @@
 """Celery beat's scheduler: fires our schedules from the database, sends other periodic tasks.
 
 Use: `celery -A orchestrator_site beat` (the settings name this class), or `app.Beat(...).run()`.
+However many beats there are, what is due they read by one clock: the database's.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from orchestrations.queries.health import SILENT, last_seen
 from orchestrations.scheduling import outages
 from orchestrations.scheduling.presence import EVERY, Presence
 from orchestrations.scheduling.slots import PROJECTED, TICKING, fire_due, next_wake
+from orchestrator_site.lib.database_clock import database_now
 
 # Seconds. A new or changed schedule is noticed, and a jump of the clock is, after IDLE at most.
 IDLE = 1.0
@@ -141,13 +143,12 @@ class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-b
         """Write down what was sent, and that this one stops."""
         super().close()
         with suppress(Error):
-            self.presence.leave(timezone.now())
+            self.presence.leave(database_now())
 
     def _be_seen(self) -> float:
         """Write that this one is there; before, how long nobody was, or that the clock jumped."""
-        now, steady = timezone.now(), time.monotonic()
-        expected = self.clock.jumped_from(now, steady)
-        seen = last_seen(now)
+        now, expected = self.clock.look()
+        seen = last_seen()
         if expected is not None:
             outages.note_jump(expected, now, socket.gethostname())
         if seen is not None and (expected or now) - seen > SILENT:
@@ -158,17 +159,17 @@ class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-b
         outages.end_silence(now)
         for duty in self.duties:
             duty.failed = False
-        self._seen_at = steady
+        self._seen_at = time.monotonic()
         return EVERY
 
     def _fire(self) -> float:
         if time.monotonic() - self._seen_at > SILENT.total_seconds():
             # What was missed meanwhile is to say why.
             self._be_seen()
-        now = timezone.now()
         due_at = next_wake()
         if due_at is None:
             return IDLE
+        now = database_now()
         if due_at > now:
             return min((due_at - now).total_seconds(), IDLE)
         report = fire_due(now)

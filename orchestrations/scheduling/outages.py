@@ -1,11 +1,12 @@
 """Times in which nothing fired, and jumps of the clock: written down by whoever notices first.
 
-A scheduler that comes back writes down since when nobody was seen; workers and pages do so while it
-lasts. However many notice it, one row lasts at a time (a partial unique index).
+A scheduler that comes back writes down since when nobody was seen; workers and web servers do so
+while it lasts. However many notice it, one row lasts at a time (a partial unique index).
 """
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -13,16 +14,16 @@ from django.db.models import Q
 
 from orchestrations.enums import OutageKind
 from orchestrations.models import Outage
-from orchestrations.queries.health import AHEAD, SILENT
-from orchestrations.queries.schedules import overdue
+from orchestrations.queries.health import AHEAD, silence
 from orchestrations.scheduling.decision import Downtime
+from orchestrator_site.lib.database_clock import database_now
 from orchestrator_site.lib.durations import humanize
 
 REASON_LENGTH = 500
 
 
 class ClockWatch:
-    """Compares the clock on the wall with the one that only ever goes on, from look to look.
+    """Compares the database's clock with the one here that only ever goes on, from look to look.
 
     Sleep of the whole machine counts as a jump: on Linux the monotonic clock stands still in it.
     """
@@ -30,13 +31,24 @@ class ClockWatch:
     def __init__(self) -> None:
         self._last: tuple[datetime, float] | None = None
 
-    def jumped_from(self, now: datetime, steady: float) -> datetime | None:
-        """Return what the clock should say now where it jumped since the last look, else None."""
-        last, self._last = self._last, (now, steady)
+    def look(self) -> tuple[datetime, datetime | None]:
+        """Return the present moment, and what it should be where the clock jumped, else None."""
+        before = time.monotonic()
+        now = database_now()
+        return now, self.jumped_from(now, before, time.monotonic())
+
+    def jumped_from(self, now: datetime, before: float, after: float) -> datetime | None:
+        """Return what `now` should be where it jumped since the last look, else None.
+
+        It was read between the steady moments `before` and `after`, in seconds: where the answer
+        took long, nobody knows when it was given.
+        """
+        last, self._last = self._last, (now, after)
         if last is None:
             return None
-        expected = last[0] + timedelta(seconds=steady - last[1])
-        return expected if abs(now - expected) > AHEAD else None
+        expected = last[0] + timedelta(seconds=after - last[1])
+        doubt = AHEAD + timedelta(seconds=after - before)
+        return expected if abs(now - expected) > doubt else None
 
 
 def note_silence(since: datetime, reason: str) -> Outage | None:
@@ -62,7 +74,7 @@ def note_jump(expected: datetime, now: datetime, host: str) -> Outage | None:
 def end_silence(now: datetime) -> None:
     """Note that schedules are on time again; safe to call at any time."""
     lasting = Outage.objects.filter(kind=OutageKind.SILENCE, ended_at=None)
-    if lasting.exists() and overdue(now) <= SILENT:
+    if lasting.exists() and silence(now) is None:
         lasting.update(ended_at=now)
 
 

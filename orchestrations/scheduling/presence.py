@@ -1,4 +1,4 @@
-"""Schedulers and workers say that they are there: one row each, written every few seconds."""
+"""Schedulers, workers and web servers say that they are there: a row each, every few seconds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Max, Q
+from django.utils import timezone
 
 from orchestrations.enums import ProcessKind
 from orchestrations.models import Process
+from orchestrations.queries.health import AHEAD
 
 # Seconds between two rows of a process.
 EVERY = 5.0
@@ -26,8 +28,14 @@ class Presence:
         self.key = uuid.uuid4().hex
 
     def show(self, now: datetime) -> None:
-        """Write that this process is there; rows of processes long gone are swept on the way."""
-        if Process.objects.filter(key=self.key).update(seen_at=now):
+        """Write that this process is there at `now`, by the database's clock.
+
+        Rows of processes long gone are swept when it comes for the first time.
+        """
+        # Written while that clock was ahead: else one that is gone would be there until then.
+        Process.objects.filter(seen_at__gt=now + AHEAD).update(seen_at=now)
+        off = (timezone.now() - now).total_seconds()
+        if Process.objects.filter(key=self.key).update(seen_at=now, clock_off=off):
             return
         # The last trace of each kind stays: an outage that lasts longer is told by it.
         newest = Process.objects.values("kind").annotate(last=Max("seen_at"))
@@ -43,6 +51,7 @@ class Presence:
             version=settings.VERSION,
             started_at=now,
             seen_at=now,
+            clock_off=off,
         )
 
     def leave(self, now: datetime) -> None:

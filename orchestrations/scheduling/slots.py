@@ -11,16 +11,25 @@ Schedules that are on time come before those with a backlog, and then the furthe
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Case, Count, F, Max, Min, When
 
 from orchestrations import tasks
-from orchestrations.enums import UNFINISHED_RUN, Misfire, Overlap, RunStatus, SlotOutcome, StartedBy
+from orchestrations.enums import (
+    UNFINISHED_RUN,
+    Misfire,
+    Overlap,
+    RunStatus,
+    SlotKind,
+    SlotOutcome,
+    StartedBy,
+)
 from orchestrations.models import OrchestrationVersion, Run, RunEvent, Schedule, Slot
 from orchestrations.scheduling.decision import (
     ON_TIME,
@@ -32,6 +41,7 @@ from orchestrations.scheduling.decision import (
 )
 from orchestrations.scheduling.outages import downtimes
 from orchestrator_site.lib import bell, cron
+from orchestrator_site.lib.errors import new_reference
 
 # Names of periodic tasks that are projections of schedules begin so.
 PROJECTED = "orchestrations.schedule."
@@ -46,6 +56,8 @@ MESSAGES = 50
 STALL_LIMIT = "20s"
 INSTANT = timedelta(microseconds=1)
 UNREADABLE = (cron.CronError, cron.ZoneError)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -153,11 +165,13 @@ def _fire(now: datetime, batch: int, only: int | None, switched: SwitchedOn | No
             schedule.misfire, schedule.misfire_limit = switched.misfire, switched.limit
             schedule.misfire_window = None
     part = max(1, SLOTS_AT_ONCE // len(schedules))
-    dues = [_due(schedule, now, part) for schedule in schedules]
+    dues = [_due_or_refused(schedule, now, part) for schedule in schedules]
     known = _known(dues, now)
     if switched is not None:
         known = replace(known, downtimes=[switched.off, *known.downtimes], on_time=timedelta())
-    decisions = [(due.schedule, decision) for due in dues for decision in _decide(due, known, now)]
+    decisions = [
+        (due.schedule, decision) for due in dues for decision in _decide_or_refuse(due, known, now)
+    ]
     stopped = _ask_to_terminate(decisions, now)
     runs = _write(decisions, known, now)
     _advance(dues, now)
@@ -190,6 +204,37 @@ def _take(now: datetime, batch: int, only: int | None) -> list[Schedule]:
         .select_for_update(of=("self", "orchestration"), no_key=True, skip_locked=only is None)
         .order_by(on_time_first, "next_fire_at", "pk")[:batch]
     )
+
+
+def _due_or_refused(schedule: Schedule, now: datetime, part: int) -> _Due:
+    """Return what is due; an error of ours in one schedule leaves the others of its batch alone."""
+    try:
+        return _due(schedule, now, part)
+    except Exception as error:  # noqa: BLE001  # it goes to the log
+        since = schedule.next_due_at or now
+        moments = [cron.Occurrence(since, since, "normal")]
+        return _Due(schedule, moments, None, (SlotOutcome.REJECTED, _our_error(schedule, error)))
+
+
+def _decide_or_refuse(due: _Due, known: _Known, now: datetime) -> list[Decision]:
+    try:
+        return _decide(due, known, now)
+    except Exception as error:  # noqa: BLE001  # it goes to the log
+        reason = _our_error(due.schedule, error)
+        return [
+            Decision(moment.at, SlotOutcome.REJECTED, reason, SlotKind(moment.kind))
+            for moment in due.moments
+            if moment.at not in known.decided[due.schedule.pk]
+        ]
+
+
+def _our_error(schedule: Schedule, error: Exception) -> str:
+    """Return what people are told of an error of ours; those of the database go on."""
+    if isinstance(error, DatabaseError):
+        raise error
+    reference = new_reference()
+    logger.error("Schedule %d, error %s.", schedule.pk, reference, exc_info=error)
+    return f"An error of ours kept this from being decided. Its reference: {reference}."
 
 
 def _due(schedule: Schedule, now: datetime, part: int) -> _Due:
@@ -360,6 +405,7 @@ def _write(
             kind=decision.kind,
             lead=schedule.lead,
             run=run_of.get((schedule.pk, decision.due_at)),
+            decided_at=now,
         )
         for schedule, decision in decisions
     )

@@ -1,7 +1,7 @@
-"""Nothing fires: note it, and tell the administrators once, whoever sees it first.
+"""Nothing fires: note it, and tell each administrator once, whichever process sees it first.
 
-Workers look every few seconds, and pages that people have open look too: so it is told while the
-scheduler is down, and also while the workers are.
+Workers and web servers look every few seconds: so it is told while the scheduler is down, and also
+while the workers are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from orchestrations.enums import Channel, OutageKind
 from orchestrations.models import Outage
-from orchestrations.queries.health import silence
+from orchestrations.queries.health import AHEAD, silence
 from orchestrations.scheduling.outages import note_silence
 from orchestrations.services.messages import payload_of_outage
 from orchestrations.services.notices import is_mail_set_up
@@ -24,6 +24,8 @@ from orchestrations.services.recipients import Address, InvalidAddress, read_add
 from orchestrations.services.sending import Parcel, send
 
 TRY_AGAIN = timedelta(seconds=60)
+# After one was told the next is told no sooner: a scheduler that comes and goes floods nobody.
+QUIET = timedelta(minutes=10)
 
 logger = logging.getLogger(__name__)
 
@@ -42,21 +44,28 @@ def look(now: datetime) -> Outage | None:
 
 
 def tell_administrators(outage: Outage, now: datetime) -> bool:
-    """Send one message to each administrator; False where another process does, or none arrived.
+    """Send one message to each administrator; False where that is another's work, or for later.
 
-    What reached nobody, although there is somebody, is tried again after a minute.
+    Whom it did not reach is tried again after a minute. An outage soon after one that was told is
+    told if it still lasts when ten minutes are over.
     """
-    free = Q(tried_at=None) | Q(tried_at__lt=now - TRY_AGAIN)
+    told = Outage.objects.filter(told_at__gt=now - QUIET, told_at__lte=now + AHEAD)
+    if told.exclude(pk=outage.pk).exists():
+        return False
+    free = Q(tried_at=None) | Q(tried_at__lt=now - TRY_AGAIN) | Q(tried_at__gt=now + AHEAD)
     if not Outage.objects.filter(free, pk=outage.pk, told_at=None).update(tried_at=now):
         return False
+    outage.refresh_from_db()
     receivers = administrators()
     if not receivers:
         logger.error("%s Nothing fires since %s UTC.", outage.reason, f"{outage.began_at:%H:%M:%S}")
-    told = [receiver for receiver in receivers if _send(outage, receiver)]
-    if not told:
-        return False
-    Outage.objects.filter(pk=outage.pk).update(told_at=now)
-    return True
+    for receiver in receivers:
+        if receiver.digest not in outage.told and _send(outage, receiver):
+            outage.told.append(receiver.digest)
+    if all(receiver.digest in outage.told for receiver in receivers):
+        outage.told_at = now
+    outage.save(update_fields=["told", "told_at"])
+    return outage.told_at is not None
 
 
 def administrators() -> list[Address]:

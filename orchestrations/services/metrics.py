@@ -71,7 +71,7 @@ class _Numbers(Collector):
             yield _one("scheduler_last_seen_timestamp_seconds", text, seen.timestamp())
         yield _labelled(
             "processes",
-            "Schedulers and workers that are there.",
+            "Schedulers, workers and web servers that are there.",
             "kind",
             {str(kind): found.there(kind) for kind in ProcessKind},
         )

@@ -21,7 +21,6 @@ BROKER_SECONDS = 3
 FAILURES = (Error, OperationalError, StorageError, OSError)
 
 logger = logging.getLogger(__name__)
-_lock = threading.Lock()
 _kept: dict[str, tuple[float, Part]] = {}
 
 
@@ -43,24 +42,33 @@ class Part:
         return max(1, round(self.seconds * 1000))
 
 
-def parts() -> list[Part]:
-    """Return database, Storage and broker; answers are up to ten seconds old."""
-    return [_part("database", _database), _part("storage", _storage), _part("broker", _broker)]
+def parts(*names: str) -> list[Part]:
+    """Return database, Storage and broker, or those named; answers are up to ten seconds old.
+
+    One caller asks at a time: the others get the answer before, however old, or wait for the first.
+    """
+    return [_part(name, reach) for name, reach in _REACH.items() if name in (names or _REACH)]
 
 
 def forget() -> None:
     """Ask anew the next time."""
-    with _lock:
-        _kept.clear()
+    _kept.clear()
 
 
 def _part(name: str, reach: Callable[[], None]) -> Part:
-    with _lock:
+    at, part = _kept.get(name, (0.0, None))
+    if part is not None and time.monotonic() - at <= KEPT:
+        return part
+    if not _asking[name].acquire(blocking=part is None):
+        assert part is not None  # noqa: S101  # else it would have waited
+        return part
+    try:
         at, part = _kept.get(name, (0.0, None))
-    if part is None or time.monotonic() - at > KEPT:
-        part = _reach(name, reach)
-        with _lock:
+        if part is None or time.monotonic() - at > KEPT:
+            part = _reach(name, reach)
             _kept[name] = (time.monotonic(), part)
+    finally:
+        _asking[name].release()
     return part
 
 
@@ -87,3 +95,7 @@ def _storage() -> None:
 def _broker() -> None:
     with current_app.connection_for_write(connect_timeout=BROKER_SECONDS) as link:
         link.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
+
+
+_REACH = {"database": _database, "storage": _storage, "broker": _broker}
+_asking = {name: threading.Lock() for name in _REACH}

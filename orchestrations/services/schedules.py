@@ -11,7 +11,6 @@ from typing import Unpack
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone as clock
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from orchestrations.exceptions import InvalidSchedule, NotAllowed
@@ -19,12 +18,14 @@ from orchestrations.models import Calendar, Orchestration, Schedule
 from orchestrations.models.orchestration import ScheduleDesign
 from orchestrations.queries.change_words import schedule_sentence
 from orchestrations.scheduling.preview import Preview, PreviewMoment, preview
+from orchestrations.scheduling.slots import fire_due
 from orchestrations.services.arming import CatchUp, arm, is_on, settle, switch
 from orchestrations.services.projection import project, withdraw
 from orchestrations.services.schedule_checks import Options, check_schedule
 from orchestrations.services.versions import record_version, schedule_design
 from orchestrator_site.lib import cron as crons
 from orchestrator_site.lib.cron_words import describe_cron
+from orchestrator_site.lib.database_clock import database_now
 
 __all__ = [
     "Changes",
@@ -102,7 +103,7 @@ def create_schedule(  # noqa: PLR0913  # keyword-only: one for each thing people
     )
     check_schedule(schedule)
     schedule.paused_by = user if schedule.paused_until else None
-    now = clock.now()
+    now = database_now()
     arm(schedule, now)
     schedule.save()
     project(schedule, enabled=is_on(schedule))
@@ -126,7 +127,7 @@ def update_schedule(
     what was just said. Raises InvalidSchedule, and NotAllowed where it was
     removed meanwhile.
     """
-    schedule, now = _locked(schedule), clock.now()
+    schedule, now = _locked(schedule), database_now()
     settle(schedule.pk, now)
     schedule.refresh_from_db(fields=["next_fire_at", "off_since", "off_by"])
     before = schedule_design(schedule)
@@ -182,7 +183,7 @@ def delete_schedule(schedule: Schedule, *, user: User | None = None, amend: bool
     _lock(schedule.orchestration)
     locked = Schedule.objects.select_for_update(no_key=True).get(pk=schedule.pk)
     if locked.deleted_at is None:
-        locked.deleted_at = clock.now()
+        locked.deleted_at = database_now()
         switch(locked, user=user)
         sentence = f"Removed schedule “{title(locked)}”."
         record_version(schedule.orchestration, user=user, change=sentence, amend=amend)
@@ -208,7 +209,7 @@ def restore_schedules(
     for design in wanted:
         old = known.get(design["id"])
         if old is not None:
-            settle(old.pk, clock.now())
+            settle(old.pk, database_now())
             old.refresh_from_db(fields=["next_fire_at", "off_since", "off_by"])
             _restore(old, design, was_on=is_on(old))
         else:
@@ -248,7 +249,7 @@ def on_calendar_changed(calendar: Calendar) -> None:
     """
     found = calendar.schedules.filter(deleted_at=None, next_fire_at__isnull=False)
     for row in found.select_related("orchestration").order_by("orchestration_id", "pk"):
-        schedule, now = _locked(row), clock.now()
+        schedule, now = _locked(row), database_now()
         settle(schedule.pk, now)
         schedule.refresh_from_db()
         arm(schedule, now)
@@ -257,10 +258,8 @@ def on_calendar_changed(calendar: Calendar) -> None:
 
 def fire_schedule(schedule_id: int) -> None:
     """Fire what is due of one schedule: what the projected periodic task calls."""
-    if Schedule.objects.filter(pk=schedule_id).exists():
-        settle(schedule_id, clock.now())
-    else:
-        withdraw(schedule_id)
+    while _fire_part(schedule_id):
+        pass
 
 
 def ensure_housekeeping() -> None:
@@ -287,6 +286,16 @@ def title(schedule: Schedule) -> str:
     return f"{words}, {schedule.timezone}"
 
 
+@transaction.atomic
+def _fire_part(schedule_id: int) -> bool:
+    schedule = Schedule.objects.select_related("orchestration").filter(pk=schedule_id).first()
+    if schedule is None:
+        withdraw(schedule_id)
+        return False
+    _lock(schedule.orchestration)
+    return fire_due(database_now(), only=schedule_id).more
+
+
 def _lock(orchestration: Orchestration) -> None:
     Orchestration.objects.select_for_update(no_key=True).get(pk=orchestration.pk)
 
@@ -303,7 +312,7 @@ def _locked(schedule: Schedule) -> Schedule:
 
 
 def _restore(schedule: Schedule, design: ScheduleDesign, *, was_on: bool) -> None:
-    now = clock.now()
+    now = database_now()
     timing = [getattr(schedule, field) for field in TIMING]
     for field, value in design.items():
         if field in MOMENTS:

@@ -1,35 +1,40 @@
-"""The thread in each worker that says the worker is there, and looks whether anything fires.
+"""The thread in each worker and web server that says it is there, and looks whether anything fires.
 
 It is a thread and no periodic task, since those are sent by the scheduler that it watches.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
+import time
 
 from django.db import Error, connection
-from django.utils import timezone
 
 from orchestrations.enums import ProcessKind
 from orchestrations.queries.health import SILENT
+from orchestrations.scheduling.outages import ClockWatch
 from orchestrations.scheduling.presence import EVERY, Presence
 from orchestrations.services import alarms
+from orchestrator_site.lib.database_clock import database_now
 
 logger = logging.getLogger(__name__)
 
 
 class Watcher(threading.Thread):
-    """Shows a worker every few seconds; in a control worker it also watches the scheduler.
+    """Shows a process every few seconds, and watches the scheduler.
 
-    It watches once the worker has been there for as long as nothing may fire: after a restart of
-    everything the scheduler needs a moment too.
+    It watches once it has been there for as long as nothing may fire, and again so long after a
+    clock jumped or the machine slept: the scheduler needs a moment then too.
     """
 
     def __init__(self, kind: ProcessKind) -> None:
         super().__init__(name="watcher", daemon=True)
         self.presence = Presence(kind)
-        self.began_at = timezone.now()
+        self.clock = ClockWatch()
+        # Steady seconds.
+        self.began_at = time.monotonic()
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -38,27 +43,46 @@ class Watcher(threading.Thread):
             try:
                 self.look()
             except Error as error:
-                logger.warning("The worker could not say that it is there: %s", str(error).strip())
+                logger.warning("This process could not say that it is there: %s", _line(error))
+                connection.close()
+            except Exception:
+                # Whatever it is, the next look may succeed; without this thread nobody would watch.
+                logger.exception("A look at the scheduler failed.")
                 connection.close()
             if self._ended.wait(EVERY):
                 break
         connection.close()
 
     def look(self) -> None:
-        """Show the worker; raise the alarm where nothing fires."""
-        now = timezone.now()
+        """Show the process; raise the alarm where nothing fires."""
+        now, expected = self.clock.look()
         self.presence.show(now)
-        if self.presence.kind == ProcessKind.CONTROL and now - self.began_at > SILENT:
+        if expected is not None:
+            self.began_at = time.monotonic()
+        if time.monotonic() - self.began_at > SILENT.total_seconds():
             alarms.look(now)
 
     def end(self) -> None:
-        """Stop looking, and say that the worker stops."""
+        """Stop looking, and say that the process stops."""
         self._ended.set()
-        self.join(EVERY)
+        if self.is_alive():
+            self.join(EVERY)
         try:
-            self.presence.leave(timezone.now())
+            self.presence.leave(database_now())
         except Error as error:
-            logger.warning("The worker could not say that it stops: %s", str(error).strip())
+            logger.warning("This process could not say that it stops: %s", _line(error))
+        connection.close()
+
+
+def watch_from_web() -> None:
+    """Let this web server say that it is there, and watch, until it ends."""
+    watcher = Watcher(ProcessKind.WEB)
+    watcher.start()
+    atexit.register(watcher.end)
+
+
+def _line(error: Error) -> str:
+    return str(error).strip()
 
 
 def kind_of(queues: set[str]) -> ProcessKind:

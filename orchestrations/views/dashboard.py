@@ -15,6 +15,7 @@ from orchestrations.models import Orchestration
 from orchestrations.queries import health, runs, schedules
 from orchestrations.services.sample import load_sample_project
 from orchestrator_site.lib.access import EDIT, VIEW, person, requires
+from orchestrator_site.lib.database_clock import database_now
 from orchestrator_site.lib.htmx import render_page_or_fragment
 
 # The tiles: a word, and the statuses it counts.
@@ -41,7 +42,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "running": found.running,
         "failures": found.failures,
         "coming": schedules.coming(10),
-        "health": health.health(now),
+        "health": health.health(database_now()),
         "storage": storage.totals(),
         "is_new": is_new(),
     }

@@ -9,16 +9,17 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from components.api.base import TokenAuth, TooManyCalls
+from orchestrations.queries.health import lasting_outage
 from orchestrations.queries.status import status as read_status
-from orchestrations.services import alarms, metrics
+from orchestrations.services import metrics
 from orchestrations.services.reachability import parts
-from orchestrations.services.slot_checks import check_slots
-from orchestrator_site.lib import htmx
+from orchestrations.tasks import check_slots
+from orchestrator_site.lib import bell, htmx
 from orchestrator_site.lib.access import VIEW, person, requires
+from orchestrator_site.lib.database_clock import database_now
 
 PAGE, LIVE = "orchestrations/status_page.html", "orchestrations/_status_live.html"
 # What must answer for the pages to be of use; without the broker work is only late.
@@ -29,9 +30,7 @@ REQUIRED = ("database", "storage")
 @requires(VIEW)
 def page(request: HttpRequest) -> HttpResponse:
     """Show schedulers, workers, queues, slots and outages; asks for itself every five seconds."""
-    now = timezone.now()
-    alarms.look(now)
-    found = read_status(now)
+    found = read_status(database_now())
     slots = [(outcome.label, outcome, count) for outcome, count in found.slots.items()]
     context = {"status": found, "slots": slots, "parts": parts(), "nav": "status"}
     return htmx.render_page_or_fragment(request, PAGE, LIVE, context)
@@ -40,22 +39,19 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_POST
 @requires(VIEW)
 def count_slots(request: HttpRequest) -> HttpResponse:
-    """Count all slots of the last day now; for administrators."""
+    """Let a worker count all slots of the last day now; for administrators."""
     if not person(request).is_staff:
         raise PermissionDenied
-    check = check_slots()
-    level: htmx.Level = "error" if check.missing else "success"
-    text = f"All {check.moments} due moments have a slot."
-    if check.missing:
-        text = f"{check.missing} of {check.moments} due moments have no slot."
-    return htmx.refresh(htmx.done(request, text, back=reverse("status"), level=level))
+    bell.ring(check_slots)
+    text = "A worker counts all slots; this page shows the result in a moment."
+    return htmx.done(request, text, back=reverse("status"))
 
 
 @require_safe
 @requires(VIEW)
 def banner(request: HttpRequest) -> HttpResponse:
-    """Say on every page that nothing fires; raises the alarm where nobody did yet."""
-    outage = alarms.look(timezone.now())
+    """Say on every page that nothing fires."""
+    outage = lasting_outage(database_now())
     return render(request, "shared/_outage.html", {"outage": outage})
 
 
@@ -70,9 +66,9 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
     """Say whether pages can be served: 200, or 503 where the database or Storage is away."""
-    answers = {part.name: part.is_reached for part in parts()}
+    answers = {part.name: part.is_reached for part in parts(*REQUIRED)}
     answers["migrations"] = answers["database"] and _is_migrated()
-    is_ready = all(answers[name] for name in (*REQUIRED, "migrations"))
+    is_ready = all(answers.values())
     body = {
         "status": "ready" if is_ready else "not ready",
         "checks": {name: "ok" if good else "failed" for name, good in answers.items()},
@@ -96,7 +92,7 @@ def metrics_text(request: HttpRequest) -> HttpResponse:
         answer = _text("Send a valid token: Authorization: Bearer …\n", 401)
         answer["WWW-Authenticate"] = "Bearer"
         return answer
-    body, content_type = metrics.exposition(timezone.now())
+    body, content_type = metrics.exposition(database_now())
     return HttpResponse(body, content_type=content_type, headers={"Cache-Control": "no-store"})
 
 

@@ -16,13 +16,7 @@ from orchestrator_site.lib.processes import (
     signal_group,
     tree,
 )
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+from tests.waiting import eventually
 
 
 def gone(pid: int) -> bool:

@@ -18,6 +18,7 @@ from components.runners.launcher import Launcher
 from components.runners.supervisor import Limits, Supervisor, duration
 from orchestrator_site.lib.processes import tree
 from orchestrator_site.lib.secrets import Vault, derive_keys
+from tests.waiting import eventually
 
 KEYS = derive_keys(["k" * 40])
 SECRET = 'horse"battery'
@@ -63,13 +64,6 @@ def run(
     limits = Limits(seconds=seconds, memory=job.memory_mb * 1024 * 1024)
     ending = Supervisor(launcher.start(job), journal, limits, **options).watch()
     return ending, [(level, text) for _, level, text in (*journal.lines, *ending.lines)]
-
-
-def eventually(condition: Callable[[], object], seconds: float = 15) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def alive(pid: int) -> bool:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from components.services.jobs import JobRequest, create_job, create_jobs, run_jo
 from components.store.segments import open_store
 from orchestrator_site.lib.secrets import encrypt_tree
 from tests.builders import make_configuration, make_user
+from tests.waiting import eventually
 
 S = JobStatus
 
@@ -67,13 +68,6 @@ def rows(key: str) -> list[tuple[Any, ...]]:
         with bench.store.reading(paths) as files:
             names = [str(file) for file in files.values()]
             return bench.connection.read_parquet(names).order("ALL").fetchall()
-
-
-def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_jobs_are_asked_for_in_bulk(

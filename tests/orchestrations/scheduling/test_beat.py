@@ -5,9 +5,7 @@ import math
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import time_machine
@@ -20,28 +18,15 @@ from orchestrations.enums import Misfire
 from orchestrations.models import Outage, Process, Run, Schedule, Slot
 from orchestrations.queries.health import last_seen, silence
 from orchestrations.scheduling.beat import IDLE, Duty, SlotScheduler
+from orchestrations.scheduling.outages import ClockWatch
 from orchestrations.scheduling.slots import TICKING
 from orchestrations.services.schedules import create_schedule, ensure_housekeeping
 from orchestrator_site.celery import app
 from tests.builders import make_empty_orchestration, make_schedule
+from tests.sent_tasks import broker, sent
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-
-
-@contextmanager
-def broker(url: str) -> Iterator[Connection]:
-    """Let tasks be sent to this broker within the block."""
-    amqp: Any = app.amqp
-    kept = amqp.producer_pool
-    with app.connection_for_write(url) as link:
-        amqp._producer_pool = type(kept)(link.Pool(limit=2))  # noqa: SLF001  # no public way
-        if url == "memory://":
-            sent(link)  # what earlier tests left there
-        try:
-            yield link
-        finally:
-            amqp._producer_pool = kept  # noqa: SLF001
 
 
 @pytest.fixture
@@ -56,17 +41,6 @@ def scheduler() -> Iterator[SlotScheduler]:
     made = SlotScheduler(app=app)
     yield made
     made.close()
-
-
-def sent(link: Connection) -> list[str]:
-    """Take the names of the tasks that were sent, in order."""
-    found = []
-    with link.SimpleQueue("control") as waiting:
-        while waiting.qsize():
-            message = waiting.get(block=False)
-            found.append(message.headers["task"])
-            message.ack()
-    return found
 
 
 def keep_house(*names: str) -> None:
@@ -156,7 +130,7 @@ def test_it_is_seen_from_its_first_tick_on(scheduler: SlotScheduler) -> None:
         NOON,
         os.getpid(),
     )
-    assert last_seen(NOON) == NOON
+    assert last_seen() == NOON
     assert silence(NOON + 30 * SECOND) is None
     assert silence(NOON + 31 * SECOND) == (NOON, "No scheduler was seen.")
 
@@ -235,6 +209,54 @@ def test_a_clock_that_jumps_is_written_down(
     assert outage.ended_at - outage.began_at == pytest.approx(
         timedelta(hours=2), abs=timedelta(seconds=5)
     )
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "after", "expected"),
+    [
+        (NOON + 60 * SECOND, 160, 160, None),
+        (NOON + 65 * SECOND, 160, 160, None),
+        (NOON + 66 * SECOND, 160, 160, NOON + 60 * SECOND),
+        (NOON + 54 * SECOND, 160, 160, NOON + 60 * SECOND),
+        # The answer took ten seconds, and may be as old.
+        (NOON + 60 * SECOND, 160, 170, None),
+        (NOON + 70 * SECOND, 160, 170, None),
+        (NOON + 54 * SECOND, 160, 170, NOON + 70 * SECOND),
+    ],
+)
+def test_a_jump_is_told_from_an_answer_that_took_long(
+    now: datetime, before: float, after: float, expected: datetime | None
+) -> None:
+    watch = ClockWatch()
+    assert watch.jumped_from(NOON, 100, 100) is None
+
+    assert watch.jumped_from(now, before, after) == expected
+
+
+@pytest.mark.usefixtures("queue")
+@pytest.mark.django_db(transaction=True)
+def test_a_machine_that_slept_was_not_silent(scheduler: SlotScheduler) -> None:
+    for at in (NOON, NOON + timedelta(hours=8)):
+        with time_machine.travel(at, tick=False):
+            scheduler.being_seen.wake_at = -math.inf
+            scheduler.tick()
+
+    assert list(Outage.objects.values_list("kind", flat=True)) == ["clock"]
+
+
+@pytest.mark.usefixtures("queue")
+@pytest.mark.django_db(transaction=True)
+def test_a_backlog_that_is_worked_off_ends_a_silence(scheduler: SlotScheduler) -> None:
+    schedule = make_schedule(NOON - timedelta(hours=2), cron="* * * * *")
+    began = NOON - timedelta(hours=2)
+    Outage.objects.create(kind="silence", began_at=began, reason="No scheduler was seen.")
+    Slot.objects.create(
+        schedule=schedule, due_at=began, outcome="missed", decided_at=NOON - 20 * SECOND
+    )
+    with time_machine.travel(NOON, tick=False):
+        scheduler.tick()
+
+    assert Outage.objects.get().ended_at == NOON
 
 
 @pytest.mark.usefixtures("queue")

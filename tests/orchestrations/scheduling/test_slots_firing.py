@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from orchestrations.enums import Misfire, Overlap, RunStatus, SlotOutcome, StartedBy
-from orchestrations.models import OrchestrationVersion, Run, RunEvent, Schedule, Slot
+from orchestrations.models import Calendar, OrchestrationVersion, Run, RunEvent, Schedule, Slot
 from orchestrations.scheduling import slots
 from orchestrations.scheduling.slots import FireReport, fire_due, latest, next_wake, upcoming
 from tests.builders import make_empty_orchestration, make_schedule, make_user
@@ -447,3 +447,28 @@ def test_a_pause_names_who_paused() -> None:
     assert schedule.slots.get().reason == (
         "The schedule is paused by anna until 2026-06-01 13:00 UTC."
     )
+
+
+@pytest.mark.parametrize("broken", ["calendar", "overlap"])
+def test_one_schedule_that_cannot_be_decided_leaves_the_others_alone(
+    broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rows that this version does not understand, as after going back to an older one."""
+    bad, good = make_schedule(NOON), make_schedule(NOON)
+    if broken == "calendar":
+        bad.calendar = Calendar.objects.create(name="Newer", windows=[{"what": "is this"}])
+        bad.save()
+    else:
+        Schedule.objects.filter(pk=bad.pk).update(overlap="nonsense")
+
+    fire_due(NOON)
+
+    assert outcomes(good) == [(NOON, SlotOutcome.FIRED)]
+    slot = bad.slots.get()
+    assert (slot.due_at, slot.outcome, slot.run) == (NOON, SlotOutcome.REJECTED, None)
+    reference = slot.reason.removeprefix(
+        "An error of ours kept this from being decided. Its reference: "
+    ).rstrip(".")
+    assert f"Schedule {bad.pk}, error {reference}." in caplog.text
+    assert "Traceback" in caplog.text
+    assert not fire_due(NOON).slots

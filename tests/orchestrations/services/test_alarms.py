@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.conf import LazySettings
 from django.core import mail
 
 from orchestrations.enums import ProcessKind
-from orchestrations.models import Outage, Process
+from orchestrations.models import Outage, Process, Slot
+from orchestrations.queries.health import lasting_outage, silence
 from orchestrations.scheduling.outages import end_silence
 from orchestrations.scheduling.presence import Presence
 from orchestrations.services import alarms
 from orchestrations.services.watching import Watcher, kind_of
 from tests.builders import make_schedule, make_user
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +66,36 @@ def test_a_scheduler_that_fires_nothing_is_an_alarm_too() -> None:
     assert outage.reason == "A scheduler was there, but what was due was not fired."
 
 
+def test_a_backlog_that_is_worked_off_is_no_alarm() -> None:
+    now = NOON + 120 * SECOND
+    seen(now)
+    schedule = make_schedule(NOON)
+    slot = Slot.objects.create(
+        schedule=schedule, due_at=NOON - SECOND, outcome="missed", decided_at=now - 29 * SECOND
+    )
+    assert alarms.look(now) is None
+
+    slot.decided_at = now - 30 * SECOND
+    slot.save()
+    assert alarms.look(now) is not None
+
+
+def test_what_lasts_is_told_without_being_noted() -> None:
+    assert lasting_outage(NOON) is None
+    seen(NOON)
+    assert lasting_outage(NOON + 30 * SECOND) is None
+
+    found = lasting_outage(NOON + 31 * SECOND)
+
+    assert found is not None
+    assert not Outage.objects.exists()
+    assert (found.began_at, found.reason) == (NOON, "No scheduler was seen.")
+    noted = alarms.look(NOON + 31 * SECOND)
+    Process.objects.update(seen_at=NOON + 40 * SECOND)
+    # Until it is noted that it is over, it lasts.
+    assert lasting_outage(NOON + 40 * SECOND) == noted
+
+
 def test_administrators_are_told_once_however_many_look() -> None:
     administrator("ada", "ada@example.com")
     administrator("bob", "bob@example.com")
@@ -80,7 +114,7 @@ def test_administrators_are_told_once_however_many_look() -> None:
     assert Outage.objects.get().told_at == NOON + 31 * SECOND
 
 
-def test_after_it_is_over_the_next_silence_is_told_again() -> None:
+def test_after_it_is_over_the_next_silence_is_told_again_but_not_within_ten_minutes() -> None:
     administrator("ada", "ada@example.com")
     seen(NOON)
     alarms.look(NOON + 31 * SECOND)
@@ -88,10 +122,26 @@ def test_after_it_is_over_the_next_silence_is_told_again() -> None:
     end_silence(NOON + 60 * SECOND)
 
     alarms.look(NOON + 91 * SECOND)
-
-    assert len(mail.outbox) == 2
     assert Outage.objects.filter(ended_at=None).count() == 1
     assert Outage.objects.count() == 2
+    alarms.look(NOON + 630 * SECOND)
+    assert len(mail.outbox) == 1
+
+    alarms.look(NOON + 631 * SECOND)
+    assert len(mail.outbox) == 2
+    assert not Outage.objects.filter(told_at=None).exists()
+
+
+def test_a_message_of_a_clock_that_was_wrong_keeps_no_other_back() -> None:
+    administrator("ada", "ada@example.com")
+    seen(NOON)
+    ahead = NOON + timedelta(hours=2)
+    Outage.objects.create(
+        kind="silence", began_at=ahead, ended_at=ahead, reason="Before.", told_at=ahead
+    )
+    alarms.look(NOON + 31 * SECOND)
+
+    assert len(mail.outbox) == 1
 
 
 def test_recipients_of_the_settings_come_in_place_of_the_administrators(
@@ -122,6 +172,23 @@ def test_what_did_not_arrive_is_tried_again_after_a_minute(
     assert Outage.objects.get().told_at is None
 
 
+def test_whom_it_did_not_reach_is_tried_again_and_the_others_are_not(
+    settings: LazySettings,
+) -> None:
+    settings.ALARM_RECIPIENTS = ["http://127.0.0.1:9/hook", "ops@example.com"]
+    seen(NOON)
+
+    alarms.look(NOON + 31 * SECOND)
+    alarms.look(NOON + 92 * SECOND)
+    assert [m.to for m in mail.outbox] == [["ops@example.com"]]
+    assert Outage.objects.get().told_at is None
+
+    settings.ALARM_RECIPIENTS = ["ops@example.com"]
+    alarms.look(NOON + 153 * SECOND)
+    assert len(mail.outbox) == 1
+    assert Outage.objects.get().told_at == NOON + 153 * SECOND
+
+
 def test_a_watcher_shows_its_worker_and_lets_the_scheduler_begin_first() -> None:
     now = datetime.now(UTC)
     seen(now - timedelta(hours=8))
@@ -131,20 +198,39 @@ def test_a_watcher_shows_its_worker_and_lets_the_scheduler_begin_first() -> None
     assert Process.objects.get(kind="control").stopped_at is None
     assert not Outage.objects.exists()
 
-    watcher.began_at = now - 31 * SECOND
+    watcher.began_at = time.monotonic() - 31
     watcher.look()
     assert Outage.objects.get().ended_at is None
 
 
-def test_a_jobs_worker_does_not_watch() -> None:
-    now = datetime.now(UTC)
-    seen(now - timedelta(hours=8))
-    watcher = Watcher(ProcessKind.JOBS)
-    watcher.began_at = now - timedelta(hours=1)
+@pytest.mark.parametrize("kind", [ProcessKind.JOBS, ProcessKind.WEB])
+def test_every_process_watches_and_waits_again_after_sleep(kind: ProcessKind) -> None:
+    watcher = Watcher(kind)
+    watcher.began_at = time.monotonic() - 3600
+    with time_machine.travel(NOON, tick=False):
+        seen(NOON)
+        watcher.look()
+    with time_machine.travel(NOON + timedelta(hours=8), tick=False):
+        watcher.look()
+        assert not Outage.objects.exists()
 
-    watcher.look()
+        watcher.began_at = time.monotonic() - 31
+        watcher.look()
+    assert Outage.objects.get().began_at == NOON
 
-    assert not Outage.objects.exists()
+
+@pytest.mark.django_db(transaction=True)
+def test_a_watcher_shows_its_process_until_it_is_told_to_end() -> None:
+    watcher = Watcher(ProcessKind.WEB)
+    watcher.start()
+    eventually(lambda: Process.objects.filter(kind="web", stopped_at=None).exists())
+
+    watcher.end()
+
+    assert not watcher.is_alive()
+    row = Process.objects.get(kind="web")
+    assert row.stopped_at == row.seen_at
+    assert abs(row.clock_off) < 1
 
 
 @pytest.mark.parametrize(
@@ -157,6 +243,15 @@ def test_a_jobs_worker_does_not_watch() -> None:
 )
 def test_a_worker_is_called_by_its_queues(queues: set[str], kind: ProcessKind) -> None:
     assert kind_of(queues) == kind
+
+
+def test_one_seen_in_the_future_is_gone_half_a_minute_after_the_clock_was_set_back() -> None:
+    seen(NOON + timedelta(hours=2))
+
+    Presence(ProcessKind.CONTROL).show(NOON)
+
+    assert silence(NOON + 30 * SECOND) is None
+    assert silence(NOON + 31 * SECOND) == (NOON, "No scheduler was seen.")
 
 
 def test_rows_of_processes_long_gone_are_swept_by_the_next_that_begins() -> None:
