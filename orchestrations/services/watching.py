@@ -20,6 +20,7 @@ from orchestrations.services import alarms
 from orchestrator_site.lib.database_clock import database_now
 
 logger = logging.getLogger(__name__)
+_in_web: list[Watcher] = []
 
 
 class Watcher(threading.Thread):
@@ -78,7 +79,14 @@ def watch_from_web() -> None:
     """Let this web server say that it is there, and watch, until it ends."""
     watcher = Watcher(ProcessKind.WEB)
     watcher.start()
-    atexit.register(watcher.end)
+    _in_web.append(watcher)
+    atexit.register(end_in_web)
+
+
+def end_in_web() -> None:
+    """Say that this web server stops; for servers whose processes end without Python's own end."""
+    while _in_web:
+        _in_web.pop().end()
 
 
 def _line(error: Error) -> str:

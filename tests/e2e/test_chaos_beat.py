@@ -42,6 +42,8 @@ def test_a_paused_beat_is_told_of_and_what_it_missed_says_when(
     missed = next_minute()
     schedule = pipeline.every_minute()
     beat = installation.pid("beat")
+    there = [p["kind"] for p in installation.api("GET", "/status")["processes"]]
+    assert sorted(there) == ["control", "jobs", "scheduler", "web"]
     wait_for(missed - timedelta(seconds=3))
     os.kill(beat, signal.SIGSTOP)
     try:

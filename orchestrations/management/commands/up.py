@@ -25,6 +25,7 @@ from django.core.management.base import BaseCommand
 from django.core.servers.basehttp import get_internal_wsgi_application
 from django.db import OperationalError, connections
 
+from orchestrations.services.watching import end_in_web
 from orchestrator_site import env
 from orchestrator_site.lib.access import ADMIN_ROLE
 from orchestrator_site.lib.actor import SYSTEM, become
@@ -207,6 +208,7 @@ def serve(host: str, port: int) -> None:
                 "graceful_timeout": 5,
                 "loglevel": "warning",
                 "post_fork": lambda _arbiter, _worker: die_with_parent(),
+                "worker_exit": lambda _arbiter, _worker: end_in_web(),
             }
             for name, value in options.items():
                 self.cfg.set(name, value)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,14 @@ import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-BEAT = [sys.executable, "-m", "celery", "-A", "orchestrator_site", "beat", "--loglevel=WARNING"]
+BEAT = ["-A", "orchestrator_site", "beat", "--loglevel=WARNING"]
+AHEAD = """
+from datetime import UTC, datetime, timedelta
+import time_machine
+time_machine.travel(datetime.now(UTC) + timedelta(hours={hours})).start()
+from celery.__main__ import main
+main()
+"""
 SERVER = "postgresql://postgres@127.0.0.1:5432"
 SCHEDULES, BACKLOG = 20, 900
 MANY, KILLS, BEATS, MISSED = 2000, 40, 4, 12
@@ -67,8 +75,10 @@ class Site:
     def count(self, rest: str) -> int:
         return int(self.rows(f"SELECT count(*) FROM {rest}")[0][0])
 
-    def start_beat(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(BEAT, cwd=ROOT, env=self.env)
+    def start_beat(self, *, clock: int = 0) -> subprocess.Popen[bytes]:
+        """Start a beat whose clock is so many hours ahead."""
+        command = ["-c", AHEAD.format(hours=clock)] if clock else ["-m", "celery"]
+        return subprocess.Popen([sys.executable, *command, *BEAT], cwd=ROOT, env=self.env)
 
 
 def make_site(kind: str, home: Path, seed: str) -> Iterator[Site]:
@@ -103,6 +113,18 @@ def large_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]
     """Two thousand schedules with a backlog of which every moment is to run."""
     seed = SEED.format(minutes=MISSED, schedules=MANY, limit=1000)
     yield from make_site(request.param, tmp_path, seed)
+
+
+@contextmanager
+def beats_of(site: Site, count: int, *, clock: int = 0) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Some beats; whichever are in the list at the end are killed."""
+    beats = [site.start_beat(clock=clock) for _ in range(count)]
+    try:
+        yield beats
+    finally:
+        for beat in beats:
+            beat.kill()
+            beat.wait()
 
 
 def wait_for(site: Site, slots: int, seconds: float = 60) -> None:
@@ -147,8 +169,7 @@ def assert_each_moment_once(site: Site) -> None:
 
 
 def test_killing_and_stopping_beats_loses_and_doubles_nothing(site: Site) -> None:
-    beats = [site.start_beat(), site.start_beat()]
-    try:
+    with beats_of(site, 2) as beats:
         for round_ in range(4):
             wait_for(site, 1 + round_ * 4000)
             victim = beats.pop(0)
@@ -163,29 +184,35 @@ def test_killing_and_stopping_beats_loses_and_doubles_nothing(site: Site) -> Non
                 victim.wait()
                 beats.append(site.start_beat())
         wait_until_nothing_is_due(site)
-    finally:
-        for beat in beats:
-            beat.kill()
-            beat.wait()
     assert_each_moment_once(site)
 
 
 def test_beat_stops_at_once_when_it_is_asked_to(site: Site) -> None:
-    beat = site.start_beat()
-    try:
+    with beats_of(site, 1) as [beat]:
         wait_for(site, 1)
         beat.send_signal(signal.SIGTERM)
         assert beat.wait(timeout=10) == 0
-    finally:
-        beat.kill()
-        beat.wait()
+
+
+@pytest.mark.parametrize(
+    "site", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+@pytest.mark.parametrize("hours", [2, -2])
+def test_beats_with_wrong_clocks_fire_by_the_clock_of_the_database(site: Site, hours: int) -> None:
+    with beats_of(site, 2, clock=hours):
+        wait_for(site, SCHEDULES * BACKLOG)
+        wait_until_nothing_is_due(site)
+    assert_each_moment_once(site)
+    assert site.count("orchestrations_slot WHERE due_at > now()") == 0
+    offs = site.rows("SELECT round(clock_off / 3600) FROM orchestrations_process")
+    assert offs == [(hours,), (hours,)]
+    assert site.count("orchestrations_outage") == 0
 
 
 @pytest.mark.timeout(900)
 def test_of_four_beats_forty_are_killed_and_each_moment_runs_once(large_site: Site) -> None:
     site, rng = large_site, random.Random(40)
-    beats = [site.start_beat() for _ in range(BEATS)]
-    try:
+    with beats_of(site, BEATS) as beats:
         for killed in range(KILLS):
             # All through the work: one after each fortieth of it.
             # Four beats that begin anew share the machine with other tests.
@@ -195,10 +222,6 @@ def test_of_four_beats_forty_are_killed_and_each_moment_runs_once(large_site: Si
             victim.wait()
             beats.append(site.start_beat())
         wait_until_nothing_is_due(site)
-    finally:
-        for beat in beats:
-            beat.kill()
-            beat.wait()
     spans = spans_of(site)
     expected = sum((last - first) // 60 + 1 for _, first, last in spans)
     assert len(spans) == MANY
