@@ -59,7 +59,8 @@ class Policy:
 
     A moment starts `lead` before it is due. `refusal` is the outcome and the reason for all of them
     where no run can be made at all: the schedule or its orchestration is off, or there is nothing
-    to run. `downtimes` tell why a moment later than `on_time` was not decided in time.
+    to run. `downtimes` tell why a moment later than `on_time` was not decided in time, and
+    `chosen_by` who chose what becomes of those.
     """
 
     timezone: str
@@ -73,6 +74,7 @@ class Policy:
     refusal: tuple[SlotOutcome, str] | None = None
     downtimes: Sequence[Downtime] = ()
     on_time: timedelta = ON_TIME
+    chosen_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,9 @@ def _overlapped(
     late = ""
     if now - moment > policy.on_time:
         after = humanize((now - moment).total_seconds())
-        late = f"Missed, run {after} late. {_why_missed(policy, moment)}".strip()
+        who = f"{policy.chosen_by} chose to run it." if policy.chosen_by else ""
+        texts = (f"Missed, run {after} late.", _why_missed(policy, moment), who)
+        late = " ".join(text for text in texts if text)
     if unfinished.count == 0:
         return Decision(moment, SlotOutcome.FIRED, late, make_run=True)
     first, names = _sentence(unfinished.first), unfinished.words
@@ -191,7 +195,10 @@ def _passed_over(
     """Say why a moment is not run: it was missed, or a later one stands for it."""
     is_late = now - moment > policy.on_time
     if is_late and policy.misfire == Misfire.SKIP:
-        reason = f"{_missed(policy, moment)} Missed moments are skipped."
+        why = "Missed moments are skipped."
+        if policy.chosen_by:
+            why = f"{policy.chosen_by} chose to run none."
+        reason = f"{_missed(policy, moment)} {why}"
         return Decision(moment, SlotOutcome.MISSED, reason)
     if policy.misfire == Misfire.ALL and policy.overlap != Overlap.TERMINATE:
         reason = f"{_missed(policy, moment)} Only the last {policy.misfire_limit} are run."

@@ -72,11 +72,16 @@ class FireReport:
 
 @dataclass(frozen=True)
 class SwitchedOn:
-    """A schedule is being switched on: what to do about the time `off`, in place of its policy."""
+    """A schedule is being switched on: what to do about the time `off`, in place of its policies.
+
+    `chosen_by` names who chose it; empty where nobody was asked.
+    """
 
     misfire: Misfire
     limit: int
     off: Downtime
+    overlap: Overlap
+    chosen_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,7 @@ class _Known:
     versions: dict[int, int]
     downtimes: Sequence[Downtime]
     on_time: timedelta = ON_TIME
+    chosen_by: str = ""
 
 
 def fire_due(
@@ -163,12 +169,17 @@ def _fire(now: datetime, batch: int, only: int | None, switched: SwitchedOn | No
     if switched is not None:
         for schedule in schedules:  # never saved: only `next_fire_at` is
             schedule.misfire, schedule.misfire_limit = switched.misfire, switched.limit
-            schedule.misfire_window = None
+            schedule.misfire_window, schedule.overlap = None, switched.overlap
     part = max(1, SLOTS_AT_ONCE // len(schedules))
     dues = [_due_or_refused(schedule, now, part) for schedule in schedules]
     known = _known(dues, now)
     if switched is not None:
-        known = replace(known, downtimes=[switched.off, *known.downtimes], on_time=timedelta())
+        known = replace(
+            known,
+            downtimes=[switched.off, *known.downtimes],
+            on_time=timedelta(),
+            chosen_by=switched.chosen_by,
+        )
     decisions = [
         (due.schedule, decision) for due in dues for decision in _decide_or_refuse(due, known, now)
     ]
@@ -340,6 +351,7 @@ def _decide(due: _Due, known: _Known, now: datetime) -> list[Decision]:
         refusal=refusal,
         downtimes=known.downtimes,
         on_time=known.on_time,
+        chosen_by=known.chosen_by,
     )
     unfinished = known.unfinished.get(schedule.orchestration_id, Unfinished())
     decisions = decide(

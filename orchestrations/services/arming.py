@@ -6,23 +6,28 @@ The orchestration and the schedule are locked by the caller.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.utils import timezone as clock
 
-from orchestrations.enums import Misfire
+from orchestrations.enums import Misfire, Overlap
 from orchestrations.models import Orchestration, Schedule
 from orchestrations.scheduling.decision import Downtime
 from orchestrations.scheduling.slots import SwitchedOn, fire_due, latest, upcoming
 from orchestrations.services.projection import project
 from orchestrations.services.ready_by import lead_for
 from orchestrator_site.lib import cron as crons
+from orchestrator_site.lib.database_clock import database_now
 
 INSTANT = timedelta(microseconds=1)
 # So many moments of the time off get a slot each; of more, only those that run.
 MOST_WRITTEN = 1000
+# The question counts so many moments of all schedules together, and some of each, at most.
+MOST_COUNTED, LEAST_COUNTED = 20_000, 10
+# It looks for them this many times further where a calendar holds the first ones.
+FARTHER = 20
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,11 @@ def is_on(schedule: Schedule) -> bool:
 
 def arm(schedule: Schedule, now: datetime) -> None:
     """Set the next due moment after `now`; nothing before it is made up for."""
+    schedule.lead = lead_for(schedule)
     if not is_on(schedule):
         schedule.next_fire_at = None
         schedule.off_since = schedule.off_since and now
         return
-    schedule.lead = lead_for(schedule)
     due_at = upcoming(schedule, now + schedule.ahead)
     schedule.next_fire_at = due_at and due_at - schedule.ahead
     schedule.off_since = schedule.off_by = None
@@ -79,12 +84,12 @@ def switch(
     """Save a schedule whose switch, or whose orchestration's, was turned, and do as it says.
 
     Switched on, the moments since it was off are decided at once: by `catch_up`, else by its own
-    misfire policy.
+    misfire policy. What somebody chose to run is run, also where runs would skip each other.
     """
-    now = clock.now()
+    now = database_now()
     if is_on(schedule):
         if schedule.next_fire_at is None:
-            _wake(schedule, now, catch_up)
+            _wake(schedule, now, user, catch_up)
         schedule.save()
     else:
         if schedule.off_since is None:
@@ -99,16 +104,22 @@ def switch(
     project(schedule, enabled=is_on(schedule))
 
 
-def missed_of(schedule: Schedule, now: datetime) -> Missed | None:
-    """Return what a schedule has missed while it was off; None where that is nothing."""
+def missed_of(schedule: Schedule, now: datetime, *, most: int = MOST_WRITTEN) -> Missed | None:
+    """Return what a schedule has missed while it was off; None where that is nothing.
+
+    Moments that a calendar holds or that fall into a pause are not missed. Counts up to `most`.
+    """
     if schedule.off_since is None:
         return None
-    found = [m for m in _moments_off(schedule, schedule.off_since, now) if not m.held]
-    if not found:
+    after, until = _span_of_runs(schedule, _off(schedule, now))
+    # Started early, while its lead was longer.
+    slots = schedule.slots.filter(due_at__gt=after, due_at__lte=until)
+    decided = set(slots.values_list("due_at", flat=True))
+    last = [m.at for m in latest(schedule, after, until, len(decided) + 1) if m.at not in decided]
+    if not last:
         return None
-    counted = found[:MOST_WRITTEN]
-    is_more = len(found) > MOST_WRITTEN
-    return Missed(schedule, len(counted), is_more, schedule.off_since, counted[-1].at)
+    count, is_more = _count(schedule, after, until, most, decided)
+    return Missed(schedule, max(count, 1), is_more, schedule.off_since, last[-1])
 
 
 def missed_of_all(orchestrations: Sequence[Orchestration], now: datetime) -> list[Missed]:
@@ -120,22 +131,51 @@ def missed_of_all(orchestrations: Sequence[Orchestration], now: datetime) -> lis
         deleted_at=None,
         off_since__isnull=False,
     )
-    rows = rows.select_related("orchestration", "calendar").order_by("orchestration", "pk")
-    return [missed for row in rows if (missed := missed_of(row, now)) is not None]
+    found = list(
+        rows.select_related("orchestration", "calendar", "off_by").order_by("orchestration", "pk")
+    )
+    share = MOST_COUNTED // max(len(found), 1)
+    most = min(max(share, LEAST_COUNTED), MOST_WRITTEN)
+    every = [missed_of(row, now, most=most) for row in found]
+    return [missed for missed in every if missed is not None]
 
 
-def _wake(schedule: Schedule, now: datetime, catch_up: CatchUp | None) -> None:
-    since, words = schedule.off_since, _off_words(schedule)
-    catch_up = catch_up or CatchUp(Misfire(schedule.misfire), schedule.misfire_limit)
+@dataclass(frozen=True)
+class _Off:
+    """When a schedule was off, and how long before their moments it started before and after."""
+
+    since: datetime
+    until: datetime
+    ahead_before: timedelta
+    ahead: timedelta
+
+
+def _off(schedule: Schedule, now: datetime) -> _Off:
+    """Return the time off of a schedule that is still off: its lead is as it was then."""
+    assert schedule.off_since is not None  # noqa: S101  # the callers look
+    ahead = timedelta(seconds=lead_for(schedule))
+    return _Off(schedule.off_since, now, schedule.ahead, ahead)
+
+
+def _wake(schedule: Schedule, now: datetime, user: User | None, catch_up: CatchUp | None) -> None:
+    words = _off_words(schedule)
+    off = None if schedule.off_since is None else _off(schedule, now)
     arm(schedule, now)
-    first = None if since is None else _first(schedule, since, now, catch_up)
-    if since is None or first is None:
+    chosen = catch_up or CatchUp(Misfire(schedule.misfire), schedule.misfire_limit)
+    first = None if off is None else _first(schedule, off, chosen)
+    if off is None or first is None:
         return
     following = schedule.next_fire_at
     schedule.next_fire_at = first - schedule.ahead
     schedule.save()
-    off = Downtime(since, now, words)
-    settle(schedule.pk, now, SwitchedOn(catch_up.misfire, catch_up.limit, off))
+    switched = SwitchedOn(
+        chosen.misfire,
+        chosen.limit,
+        Downtime(off.since, now, words),
+        overlap=Overlap(schedule.overlap) if catch_up is None else Overlap.QUEUE_ALL,
+        chosen_by=user.get_username() if user and catch_up else "",
+    )
+    settle(schedule.pk, now, switched)
     schedule.next_fire_at = following
 
 
@@ -144,30 +184,58 @@ def _off_words(schedule: Schedule) -> str:
     return f"It was switched off{by}"
 
 
-def _first(
-    schedule: Schedule, since: datetime, now: datetime, catch_up: CatchUp
-) -> datetime | None:
+def _first(schedule: Schedule, off: _Off, catch_up: CatchUp) -> datetime | None:
     """Return the first moment of the time off that gets a slot."""
-    moments = _moments_off(schedule, since, now)
+    after, until = _span(schedule, off)
+    moments = _moments(schedule, after, until, MOST_WRITTEN)
     if len(moments) <= MOST_WRITTEN:
         return moments[0].at if moments else None
     wanted = {Misfire.SKIP: 0, Misfire.LAST: 1, Misfire.ALL: catch_up.limit}[catch_up.misfire]
-    after, until = _span(schedule, since, now)
-    found = latest(schedule, after, until, wanted)
+    found = latest(schedule, *_span_of_runs(schedule, off), wanted)
     return found[0].at if found else None
 
 
-def _moments_off(schedule: Schedule, since: datetime, now: datetime) -> list[crons.Occurrence]:
-    after, until = _span(schedule, since, now)
+def _count(
+    schedule: Schedule, after: datetime, until: datetime, most: int, decided: AbstractSet[datetime]
+) -> tuple[int, bool]:
+    """Return how many moments in (after, until] could run, and whether there may be more."""
+    count = 0
+    for _ in range(FARTHER):
+        moments = _moments(schedule, after, until, most)
+        count += sum(not moment.held and moment.at not in decided for moment in moments)
+        if count > most:
+            return most, True
+        if len(moments) <= most:
+            return count, False
+        after = moments[-1].at
+    return count, True
+
+
+def _moments(
+    schedule: Schedule, after: datetime, until: datetime, most: int
+) -> list[crons.Occurrence]:
+    """Return the first moments in (after, until], held ones too; one more than `most` at most."""
     return crons.occurrences_between(
-        schedule.cron, schedule.timezone, after, until, MOST_WRITTEN + 1, schedule.rules
+        schedule.cron, schedule.timezone, after, until, most + 1, schedule.rules
     )
 
 
-def _span(schedule: Schedule, since: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """Return after and until when moments were missed, within the schedule's valid from and to."""
-    horizon = now + schedule.ahead
-    after = since + schedule.ahead
+def _span(schedule: Schedule, off: _Off) -> tuple[datetime, datetime]:
+    """Return after and until when moments lie that could not start while the schedule was off.
+
+    Within its valid from and to. What it would have started before it was off is decided, with the
+    lead that it had then.
+    """
+    horizon = off.until + off.ahead
+    after = off.since + off.ahead_before
     if schedule.valid_from is not None:
         after = max(after, schedule.valid_from - INSTANT)
     return after, min(horizon, schedule.valid_to or horizon)
+
+
+def _span_of_runs(schedule: Schedule, off: _Off) -> tuple[datetime, datetime]:
+    """Return that part of the span which is not in a pause."""
+    after, until = _span(schedule, off)
+    if schedule.paused_until is not None:
+        after = max(after, schedule.paused_until + off.ahead - INSTANT)
+    return after, until

@@ -64,8 +64,12 @@ def ready_by(run: Run) -> datetime | None:
 
 
 def _ready_by(orchestration_id: int) -> QuerySet[Schedule]:
+    """Return those that are on: of one that is off the lead tells what it had started by then."""
     return Schedule.objects.filter(
-        orchestration=orchestration_id, deleted_at=None, confidence__isnull=False
+        orchestration=orchestration_id,
+        deleted_at=None,
+        confidence__isnull=False,
+        off_since__isnull=True,
     )
 
 

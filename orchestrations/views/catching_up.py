@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -22,30 +22,35 @@ def answered(request: HttpRequest) -> bool:
 
 def question(
     request: HttpRequest,
-    missed: Sequence[Missed],
+    find_missed: Callable[[], Sequence[Missed]],
     *,
     back: str,
     hidden: Sequence[tuple[str, Any]] = (),
-    row: Any = None,
+    find_row: Callable[[], Any] = lambda: None,
 ) -> CatchUp | HttpResponse | None:
     """Return what was chosen, or the question to be answered; None where nothing was missed.
 
-    The answer comes to the same address, with `hidden` besides. `row` is shown again as it stands:
-    its switch was turned, and the question may be left.
+    The answer comes to the same address, with `hidden` besides. What was missed is counted only
+    where it is to be shown, and so is the row, as it stands: its switch was turned, and the
+    question may be left.
     """
-    if not missed:
-        return None
     is_answer = answered(request)
-    form = CatchUpForm.posted(missed, request.POST) if is_answer else CatchUpForm.fresh(missed)
-    chosen = form.read() if is_answer else None
+    chosen = CatchUpForm.posted([], request.POST).read() if is_answer else None
     if chosen is not None:
         return chosen
+    missed = find_missed()
+    if not missed:
+        return None
+    form = CatchUpForm.fresh(missed)
+    if is_answer:
+        form = CatchUpForm.posted(missed, request.POST)
+        form.read()
     context = {
         "form": form,
         "url": request.get_full_path(),
         "back": back,
         "hidden": hidden,
-        "row": row,
+        "row": find_row(),
         "nav": "orchestrations",
     }
     status = 422 if is_answer else 200

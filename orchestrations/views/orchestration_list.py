@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, TypeVar
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from orchestrations.exceptions import NotAllowed
@@ -27,6 +27,7 @@ from orchestrations.services.bulk import MOST, BulkAction, act_on_all
 from orchestrations.views.catching_up import question
 from orchestrator_site.lib import htmx
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, person, requires
+from orchestrator_site.lib.database_clock import database_now
 from orchestrator_site.lib.live import mark, number, unchanged
 
 E = TypeVar("E", Shown, Order)
@@ -84,9 +85,8 @@ def bulk(request: HttpRequest) -> HttpResponse:
     if asked == BulkAction.ENABLE and 0 < len(ids) <= MOST:
         chosen = Orchestration.objects.filter(pk__in=ids, deleted_at=None)
         hidden = [("action", asked), *(("orchestration", pk) for pk in ids)]
-        found = question(
-            request, missed_of_all(list(chosen), timezone.now()), back=back, hidden=hidden
-        )
+        missed = partial(missed_of_all, list(chosen), database_now())
+        found = question(request, missed, back=back, hidden=hidden)
         if isinstance(found, HttpResponse):
             return found
         catch_up = found

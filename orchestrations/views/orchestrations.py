@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from orchestrations.forms.orchestrations import DetailsForm
@@ -23,6 +22,7 @@ from orchestrations.views.runs import run_table
 from orchestrations.views.slots import ledger_tab
 from orchestrator_site.lib import htmx
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, person, requires
+from orchestrator_site.lib.database_clock import database_now
 
 VERSIONS_SHOWN = 5
 SLOTS = "slots"  # the tab beside those of runs
@@ -75,16 +75,18 @@ def enabled(request: HttpRequest, pk: int) -> HttpResponse:
     orchestration = find_orchestration(pk)
     is_on, in_list = request.POST.get("enabled") == "on", request.POST.get("from") == "list"
     back = reverse("orchestrations") if in_list else orchestration.get_absolute_url()
-    missed = missed_of_all([orchestration], timezone.now()) if is_on else []
-    catch_up = question(
-        request,
-        missed,
-        back=back,
-        hidden=[("enabled", "on"), ("from", "list" if in_list else "")],
-        row=orchestration_rows([orchestration])[0] if missed and in_list else None,
-    )
-    if isinstance(catch_up, HttpResponse):
-        return catch_up
+    catch_up = None
+    if is_on:
+        asked = question(
+            request,
+            lambda: missed_of_all([orchestration], database_now()),
+            back=back,
+            hidden=[("enabled", "on"), ("from", "list" if in_list else "")],
+            find_row=lambda: orchestration_rows([orchestration])[0] if in_list else None,
+        )
+        if isinstance(asked, HttpResponse):
+            return asked
+        catch_up = asked
     services.set_enabled(orchestration, enabled=is_on, user=person(request), catch_up=catch_up)
     text = f"{orchestration} is {'on' if is_on else 'off'}."
     if htmx.wants_fragment(request) and not answered(request):

@@ -24,6 +24,7 @@ from orchestrations.services.arming import missed_of
 from orchestrations.views.catching_up import answered, question
 from orchestrations.views.timing import only_shows, options, show
 from orchestrator_site.lib.access import EDIT, OPERATE, VIEW, person, requires
+from orchestrator_site.lib.database_clock import database_now
 from orchestrator_site.lib.htmx import (
     Level,
     done,
@@ -70,10 +71,9 @@ def schedule_switch(request: HttpRequest, pk: int) -> HttpResponse:
     orchestration = schedule.orchestration
     enabled, catch_up = "enabled" in request.POST, None
     if enabled and not schedule.is_enabled and orchestration.is_enabled:
-        missed = missed_of(schedule, timezone.now())
         asked = question(
             request,
-            [missed] if missed else [],
+            lambda: [missed] if (missed := missed_of(schedule, database_now())) else [],
             back=orchestration.get_absolute_url(),
             hidden=[("enabled", "on")],
         )

@@ -86,7 +86,8 @@ def test_without_scripts_the_question_is_a_page(page: Client, schedule: Schedule
 
 
 def test_the_own_policy_is_chosen_beforehand(page: Client, schedule: Schedule) -> None:
-    schedules.update_schedule(schedule, misfire=Misfire.ALL, misfire_limit=7)
+    with time_machine.travel(NOON, tick=False):
+        schedules.update_schedule(schedule, misfire=Misfire.ALL, misfire_limit=7)
     rest(schedule)
     html = page.post(f"/schedules/{schedule.pk}/switch/", {"enabled": "on"}).content.decode()
 
