@@ -87,27 +87,45 @@ def replay(
     starts: Iterable[Start],
     usual: Mapping[int, Usual],
     running: Iterable[Running] = (),
+    waiting: Iterable[int] = (),
     *,
+    now: datetime | None = None,
     limit: int = 10,
 ) -> list[Expected]:
-    """Return what becomes of each start, in the order of their moments."""
-    return _Replay(usual, limit).play(sorted(starts, key=lambda start: start.at), running)
+    """Return what becomes of each start, in the order of their moments.
+
+    `waiting` names the orchestrations of the runs that wait at `now`, the first in line first.
+    """
+    found = _Replay(usual, limit)
+    found.take_over(running, waiting, now)
+    return found.play(sorted(starts, key=lambda start: start.at))
 
 
 class _Replay:
     def __init__(self, usual: Mapping[int, Usual], limit: int) -> None:
         self.usual, self.limit = usual, limit
         self.active: dict[int, _Run] = {}
-        self.waiting: dict[int, deque[_Run]] = defaultdict(deque)
-        self.line: deque[_Run] = deque()  # all that wait, in the order of their starts
+        self.waiting: dict[int, deque[tuple[int, _Run]]] = defaultdict(deque)
+        # The first that waits of each orchestration with nothing active, by when it came.
+        self.heads: list[tuple[int, int]] = []
         self.ends: list[tuple[datetime, int, _Run]] = []
         self.count = 0
 
-    def play(self, starts: Sequence[Start], running: Iterable[Running]) -> list[Expected]:
+    def take_over(
+        self, running: Iterable[Running], waiting: Iterable[int], now: datetime | None
+    ) -> None:
+        """Begin with what there is: runs that are active, and those that wait behind them."""
         for each in running:
-            run = _Run(None, each.orchestration)
             if each.orchestration not in self.active:
+                run = _Run(None, each.orchestration)
                 self._begin(run, each.ends_at, ends_at=each.ends_at)
+        for orchestration in waiting:
+            self._queue(_Run(None, orchestration))
+        if now is not None:
+            self._go_on(now)
+            self._admit(now)
+
+    def play(self, starts: Sequence[Start]) -> list[Expected]:
         made: list[tuple[Start, _Run | None]] = []
         for start in starts:
             self._go_on(start.at)
@@ -122,14 +140,28 @@ class _Replay:
             return None
         if unfinished > 1 and start.overlap == Overlap.QUEUE_ONE:
             return None
-        if active is not None and start.overlap == Overlap.TERMINATE:
-            self._end(active, start.at)
-            active.is_cut = True
+        if start.overlap == Overlap.TERMINATE:
+            waiting.clear()  # runs that never begin
+            if active is not None:
+                active.is_cut = True
+                self._end(active, start.at)
         run = _Run(start, start.orchestration)
-        waiting.append(run)
-        self.line.append(run)
+        self._queue(run)
         self._admit(start.at)
         return run
+
+    def _queue(self, run: _Run) -> None:
+        self.count += 1
+        waiting = self.waiting[run.orchestration]
+        waiting.append((self.count, run))
+        if len(waiting) == 1:
+            self._offer(run.orchestration)
+
+    def _offer(self, orchestration: int) -> None:
+        """Let the first that waits of an orchestration stand in line where nothing is active."""
+        waiting = self.waiting[orchestration]
+        if waiting and orchestration not in self.active:
+            heapq.heappush(self.heads, (waiting[0][0], orchestration))
 
     def _go_on(self, until: datetime | None) -> None:
         """End all runs that end up to `until`, and let those begin that waited for them."""
@@ -140,15 +172,12 @@ class _Replay:
                 self._admit(at)
 
     def _admit(self, now: datetime) -> None:
-        kept: deque[_Run] = deque()
-        while self.line and len(self.active) < self.limit:
-            run = self.line.popleft()
-            if run.orchestration in self.active:
-                kept.append(run)
-            else:
-                self.waiting[run.orchestration].popleft()
-                self._begin(run, now)
-        self.line.extendleft(reversed(kept))
+        while self.heads and len(self.active) < self.limit:
+            number, orchestration = heapq.heappop(self.heads)
+            waiting = self.waiting[orchestration]
+            # Else it was terminated while it stood in line.
+            if waiting and waiting[0][0] == number:
+                self._begin(waiting.popleft()[1], now)
 
     def _begin(self, run: _Run, now: datetime, *, ends_at: datetime | None = None) -> None:
         run.begins_at = now
@@ -160,6 +189,7 @@ class _Replay:
     def _end(self, run: _Run, at: datetime) -> None:
         run.ends_at = at
         self.active.pop(run.orchestration, None)
+        self._offer(run.orchestration)
 
     def _told(self, start: Start, run: _Run | None) -> Expected:
         if run is None or run.begins_at is None or run.ends_at is None:

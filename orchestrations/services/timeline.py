@@ -11,7 +11,7 @@ from itertools import islice
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from orchestrations.enums import ACTIVE_RUN, Overlap
+from orchestrations.enums import ACTIVE_RUN, QUEUED_RUN, Overlap
 from orchestrations.insights.forecast import Expected, Running, Start, Usual, percentile, replay
 from orchestrations.models import Orchestration, Run, Schedule
 from orchestrations.queries.durations import durations_of
@@ -56,13 +56,15 @@ def forecast(
         until = merged[-1][0]
     starts = [start for _, _, start in merged[:most]]
     active = list(Run.objects.filter(status__in=ACTIVE_RUN, started_at__isnull=False))
+    queued = Run.objects.filter(status__in=QUEUED_RUN).order_by("pk")
+    waiting = list(queued.values_list("orchestration_id", flat=True)[:most])
     ids = {start.orchestration for start in starts} | {run.orchestration_id for run in active}
-    usual = usual_of(ids)
+    usual = usual_of(ids.union(waiting))
     running = [
         Running(run.orchestration_id, _end_of(run, usual.get(run.orchestration_id), now))
         for run in active
     ]
-    expected = replay(starts, usual, running, limit=settings.JOB_LIMIT)
+    expected = replay(starts, usual, running, waiting, now=now, limit=settings.JOB_LIMIT)
     return Forecast(expected, usual, until, unreadable)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -129,6 +130,84 @@ def test_whatever_comes_the_rules_of_running_hold(seed: int) -> None:
         assert all(o.start.orchestration != one.start.orchestration for o in same)
         at_once = sum(b <= begins < e for b, e, _ in spans)
         assert at_once <= 3
+
+
+@dataclass
+class Row:
+    """A run of the replay by hand: minutes after noon."""
+
+    of: int
+    begins: int | None = None
+    ends: int | None = None
+    is_cut: bool = False
+
+
+class ByHand:
+    """The rules of running minute by minute, with nothing but a list."""
+
+    def __init__(self, lengths: dict[int, int], limit: int, rows: list[Row]) -> None:
+        self.lengths, self.limit, self.rows = lengths, limit, rows
+
+    def play(self, starts: list[Start]) -> list[tuple[str, int | None, int | None]]:
+        made: list[tuple[Start, Row | None]] = []
+        for minute in range(6000):
+            self.admit(minute)
+            for each in [s for s in starts if s.at == NOON + minute * MINUTE]:
+                made.append((each, self.arrive(each, minute)))
+                self.admit(minute)
+        return [self.fate(each, row) for each, row in made]
+
+    def active(self, minute: int) -> list[Row]:
+        return [r for r in self.rows if r.begins is not None and (r.ends or 0) > minute]
+
+    def admit(self, minute: int) -> None:
+        for row in self.rows:
+            active = self.active(minute)
+            is_free = len(active) < self.limit and row.of not in {r.of for r in active}
+            if row.begins is None and not row.is_cut and is_free:
+                row.begins, row.ends = minute, minute + self.lengths[row.of]
+
+    def arrive(self, each: Start, minute: int) -> Row | None:
+        waiting = [r for r in self.rows if r.begins is None and not r.is_cut]
+        mine = [r for r in (*self.active(minute), *waiting) if r.of == each.orchestration]
+        most = {Overlap.SKIP: 0, Overlap.QUEUE_ONE: 1}.get(each.overlap, 10_000)
+        if len(mine) > most:
+            return None
+        if each.overlap == Overlap.TERMINATE:
+            for row in mine:
+                row.is_cut, row.ends = True, minute
+        self.rows.append(Row(each.orchestration))
+        return self.rows[-1]
+
+    def fate(self, each: Start, row: Row | None) -> tuple[str, int | None, int | None]:
+        if row is None or row.begins is None:
+            return "skipped", None, None
+        at_once = each.at == NOON + row.begins * MINUTE
+        return "ended" if row.is_cut else "runs" if at_once else "waits", row.begins, row.ends
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_it_is_what_comes_out_by_hand(seed: int) -> None:
+    rng = random.Random(seed)
+    lengths = {n: rng.randint(1, 60) for n in range(5)}
+    # Different moments: what comes in one minute is in no order of its own.
+    minutes = sorted(rng.sample(range(1, 600), 80))
+    starts = [start(m, rng.choice(list(Overlap)), of=rng.randrange(5)) for m in minutes]
+    limit = rng.randint(1, 4)
+    running = {n: rng.randint(1, 99) for n in rng.sample(range(5), rng.randint(0, limit))}
+    waiting = [rng.randrange(5) for _ in range(rng.randint(0, 6))]
+
+    found = replay(
+        starts,
+        {n: Usual(length * MINUTE, 99 * MINUTE) for n, length in lengths.items()},
+        [Running(of, NOON + ends * MINUTE) for of, ends in running.items()],
+        waiting,
+        now=NOON,
+        limit=limit,
+    )
+
+    rows = [Row(of, 0, ends) for of, ends in running.items()] + [Row(of) for of in waiting]
+    assert told(found) == ByHand(lengths, limit, rows).play(starts)
 
 
 @pytest.mark.parametrize(("per_cent", "expected"), [(50, 2), (90, 4), (1, 1), (100, 4)])

@@ -74,6 +74,15 @@ def test_a_run_that_goes_on_makes_the_next_one_wait() -> None:
     assert first.ends_at == NOW + 80 * MINUTE
 
 
+def test_a_run_that_waits_now_is_first_in_line() -> None:
+    schedule = scheduled("30 * * * *")
+    ran(schedule.orchestration, 40, ago=9 * HOUR)
+    make_run(schedule.orchestration, status=RunStatus.WAITING)
+
+    first, *_ = forecast(NOW, NOW + HOUR).expected
+    assert (first.start.at, first.begins_at) == (NOW + 20 * MINUTE, NOW + 40 * MINUTE)
+
+
 def test_schedules_that_are_off_paused_or_end_start_nothing() -> None:
     scheduled("0 * * * *", enabled=False)
     scheduled("0 * * * *", paused_until=NOW + 2 * HOUR)
