@@ -107,13 +107,15 @@ class TriggerTable(models.Model):
 class TriggerFile(models.Model):
     """One file at the place that a trigger watches, as it was when it was last looked at.
 
-    `stamp` changes with the file's content. A file is noted once it stays the same for a while.
+    `stamp` changes with the file's content. A file is noted once it stays the same for a while, and
+    is remembered for some days after it is gone.
     """
 
     trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="files")
     name = models.CharField(max_length=1024)
     stamp = models.CharField(max_length=100)
     seen_at = models.DateTimeField(help_text="It has been like this since.")
+    gone_at = models.DateTimeField(null=True, blank=True)
     is_noted = models.BooleanField(default=False)
 
     class Meta:

@@ -1,17 +1,19 @@
 """Files that arrive where triggers look: each counts once, when it has stayed the same for a while.
 
-What was there at the first look does not count. A file that is written anew counts again, and so
-does one that was taken away and comes back. Two workers may look at once: a file is told by its
-name and its stamp, and what is told twice counts once.
+What was there at the first look does not count. A file that is written anew counts again; one that
+was away and comes back as it was does not, so that a disk that was not there for a while is no
+arrival of all that is on it. Two workers may look at once: a file is told by its name and its
+stamp, and what is told twice counts once.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from orchestrations.enums import TriggerKind
@@ -20,14 +22,22 @@ from orchestrations.queries.triggers import active_triggers
 from orchestrations.scheduling.triggers import note_event
 from orchestrations.services.places import Found, PlaceError, look
 from orchestrator_site.lib.durations import format_bytes
+from orchestrator_site.lib.errors import new_reference
 
 # It is complete when it was not written to for so long.
 STILL = timedelta(seconds=5)
+# One that is gone is remembered for so long.
+REMEMBERED = timedelta(days=7)
 LONGEST_PROBLEM = 500
+
+logger = logging.getLogger(__name__)
 
 
 def watch_files(now: datetime | None = None) -> int:
-    """Look at the places of all triggers that wait for files; return how many arrived."""
+    """Look at the places of all triggers that wait for files; return how many arrived.
+
+    One that cannot be looked at says why, and keeps no other waiting.
+    """
     waiting = active_triggers().filter(kind=TriggerKind.FILES).order_by("pk")
     return sum(look_at(trigger, now or timezone.now()) for trigger in list(waiting))
 
@@ -35,12 +45,17 @@ def watch_files(now: datetime | None = None) -> int:
 def look_at(trigger: Trigger, now: datetime) -> int:
     """Look at one trigger's place; return how many files have arrived there."""
     try:
-        found = look(trigger.place, trigger.pattern)
+        return _note(trigger, look(trigger.place, trigger.pattern), now)
     except PlaceError as error:
-        problem = str(error)[:LONGEST_PROBLEM]
-        Trigger.objects.filter(pk=trigger.pk).update(problem=problem)
-        return 0
-    return _note(trigger, found, now)
+        problem = str(error)
+    except (InterfaceError, OperationalError):  # of all of them
+        raise
+    except Exception:
+        reference = new_reference()
+        logger.exception("Trigger %d, error %s.", trigger.pk, reference)
+        problem = f"Something went wrong on our side. Reference: {reference}."
+    Trigger.objects.filter(pk=trigger.pk).update(problem=problem[:LONGEST_PROBLEM])
+    return 0
 
 
 @transaction.atomic
@@ -66,15 +81,20 @@ def _note(trigger: Trigger, found: Iterable[Found], now: datetime) -> int:
                     is_noted=is_first,
                 )
             )
-        elif row.stamp != each.stamp:
-            row.stamp, row.seen_at, row.is_noted = each.stamp, now, False
+        elif row.stamp != each.stamp or (row.gone_at and not row.is_noted):
+            row.stamp, row.seen_at, row.is_noted, row.gone_at = each.stamp, now, False, None
+            row.save()
+        elif row.gone_at:
+            row.gone_at = None
             row.save()
         elif not row.is_noted and now - row.seen_at >= STILL:
             row.is_noted = True
             row.save()
             arrived += _tell(locked, each, now)
     TriggerFile.objects.bulk_create(fresh)
-    locked.files.filter(pk__in=[row.pk for row in known.values()]).delete()
+    gone = locked.files.filter(pk__in=[row.pk for row in known.values()])
+    gone.filter(gone_at=None).update(gone_at=now)
+    gone.filter(gone_at__lt=now - REMEMBERED).delete()
     rows.update(looked_at=now, problem="")
     return arrived
 

@@ -7,6 +7,7 @@ resolved each time it is read, so that no link leads out of its root, and links 
 from __future__ import annotations
 
 import fnmatch
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,15 +16,21 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
 from django.conf import settings
 
 from components.exceptions import StorageError
 from components.store.segments import Store, open_store
 
 MOST_FILES = 10_000
+# So many names are read, whether they fit or not.
+MOST_NAMES = 100_000
 LONGEST_PLACE = 1000
 LONGEST_PATTERN = 200
 S3 = "s3://"
+
+logger = logging.getLogger(__name__)
 
 
 class PlaceError(Exception):
@@ -63,7 +70,8 @@ def place_errors(place: str, pattern: str) -> dict[str, str]:
 def look(place: str, pattern: str) -> list[Found]:
     """Return the files at a place whose names fit, in the order of their names.
 
-    Raises PlaceError with a sentence: it is gone, may not be read, or holds more than 10,000.
+    Raises PlaceError with a sentence: it is gone, may not be read, or holds more than 10,000 that
+    fit, or 100,000 in all.
     """
     root = _checked(place)
     files = _objects(place) if isinstance(root, str) else _files(root)
@@ -103,7 +111,9 @@ def _checked(place: str) -> Path | str:
 def _files(directory: Path) -> Iterator[Found]:
     try:
         with os.scandir(directory) as entries:
-            for entry in entries:
+            for count, entry in enumerate(entries, 1):
+                if count > MOST_NAMES:
+                    raise PlaceError(f"More than {MOST_NAMES:,} are there; move old ones away.")
                 if entry.is_file(follow_symlinks=False):
                     with suppress(FileNotFoundError):  # moved away since it was listed
                         yield _found(entry)
@@ -115,18 +125,38 @@ def _files(directory: Path) -> Iterator[Found]:
 
 def _found(entry: os.DirEntry[str]) -> Found:
     status = entry.stat(follow_symlinks=False)
-    stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
+    # Not its number: a disk that comes back may give it another.
+    stamp = f"{status.st_size}:{status.st_mtime_ns}"
     return Found(entry.name, entry.path, status.st_size, stamp)
 
 
 def _objects(place: str) -> Iterator[Found]:
     try:
-        for each in _store(place).files():
+        for count, each in enumerate(_store(place).files(), 1):
+            # Deeper ones are read too: they count to the limit, and do not fit.
+            if count > MOST_NAMES:
+                raise PlaceError(
+                    f"More than {MOST_NAMES:,} objects are there; name a longer prefix."
+                )
             if "/" not in each.path and each.path:
                 stamp = f"{each.bytes}:{each.changed.timestamp()}"
                 yield Found(each.path, f"{place}/{each.path}", each.bytes, stamp)
     except StorageError as error:
-        raise PlaceError(str(error)) from None
+        logger.warning("The place %s cannot be looked at: %s", place, error)
+        raise PlaceError(_plain(error)) from None
+
+
+def _plain(error: StorageError) -> str:
+    """Say what is wrong without what only the installation knows: hosts, and names of keys."""
+    cause = error.__cause__
+    code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else ""
+    if code == "NoSuchBucket":
+        return "This bucket does not exist."
+    if code in {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
+        return "This installation may not list what is there."
+    if isinstance(cause, (BotoConnectionError, HTTPClientError)):
+        return "The store of this bucket cannot be reached."
+    return "This place cannot be read; the log says more."
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,6 +91,58 @@ def test_a_file_that_is_written_anew_or_comes_back_counts_again(incoming: Path) 
     assert looks(2, NOON + 6 * LOOK) == [0, 1]
 
 
+def test_what_was_away_for_a_while_and_comes_back_as_it_was_does_not_count(
+    incoming: Path, tmp_path: Path
+) -> None:
+    """As a disk that is not mounted at one look: its folder is empty."""
+    waiting(incoming)
+    looks(1)
+    (incoming / "a.csv").write_text("x")
+    assert looks(2, NOON + LOOK) == [0, 1]
+    (incoming / "b.csv").write_text("seen once, not complete yet")
+    looks(1, NOON + 3 * LOOK)
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    for name in ("a.csv", "b.csv"):
+        shutil.copy2(incoming / name, shelf / name)
+        (incoming / name).unlink()
+    looks(1, NOON + 4 * LOOK)
+    for name in ("a.csv", "b.csv"):
+        shutil.copy2(shelf / name, incoming / name)
+
+    later = NOON + timedelta(days=2)
+    assert looks(3, later) == [0, 1, 0]
+    assert {e.details["words"].split()[0] for e in TriggerEvent.objects.all()} == {"a.csv", "b.csv"}
+
+
+def test_what_is_gone_is_forgotten_after_a_week(incoming: Path) -> None:
+    (incoming / "old.csv").write_text("x")
+    trigger = waiting(incoming)
+    looks(1)
+    (incoming / "old.csv").unlink()
+    looks(1, NOON + LOOK)
+    looks(1, NOON + LOOK + timedelta(days=7))
+    assert trigger.files.count() == 1
+    looks(1, NOON + 2 * LOOK + timedelta(days=7))
+    assert trigger.files.count() == 0
+
+
+def test_one_trigger_that_fails_keeps_no_other_from_being_looked_at(
+    incoming: Path, settings: LazySettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.WATCHED_PLACES = [str(incoming), "s3://["]  # no address of a bucket
+    bad, good = waiting("s3://["), waiting(incoming)
+    looks(1)
+    (incoming / "a.csv").write_text("x")
+
+    assert looks(2, NOON + LOOK) == [0, 1]
+    assert TriggerEvent.objects.get().trigger == good
+    bad.refresh_from_db()
+    said, reference = bad.problem.rstrip(".").rsplit(" ", 1)
+    assert said == "Something went wrong on our side. Reference:"
+    assert f"Trigger {bad.pk}, error {reference}." in caplog.messages
+
+
 def test_names_that_do_not_fit_folders_and_links_do_not_count(incoming: Path) -> None:
     waiting(incoming, "*.csv")
     looks(1)
@@ -163,6 +216,17 @@ def test_too_many_files_are_said(incoming: Path, monkeypatch: pytest.MonkeyPatch
     assert trigger.problem == "More than 2 files fit; move old ones away."
 
 
+def test_a_folder_that_is_too_full_is_said(incoming: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "MOST_NAMES", 2)
+    trigger = waiting(incoming, "*.csv")
+    for n in range(3):
+        (incoming / f"{n}.txt").write_text("x")
+    looks(1)
+
+    trigger.refresh_from_db()
+    assert trigger.problem == "More than 2 are there; move old ones away."
+
+
 def test_two_workers_that_look_at_once_tell_of_a_file_once(
     incoming: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,7 +286,22 @@ def test_a_bucket_that_is_gone_is_said(settings: LazySettings) -> None:
     looks(1)
 
     trigger.refresh_from_db()
-    assert "NoSuchBucket" in trigger.problem
+    assert trigger.problem == "This bucket does not exist."
+
+
+@pytest.mark.usefixtures("bucket")
+def test_what_a_bucket_answers_is_said_without_what_only_the_log_may_hold(
+    settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WATCHED_PLACES = ["s3://arrivals"]
+    trigger = waiting("s3://arrivals/in")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    places._store.cache_clear()  # noqa: SLF001  # made for another server
+    looks(1)
+
+    trigger.refresh_from_db()
+    assert trigger.problem == "The store of this bucket cannot be reached."
 
 
 @pytest.mark.usefixtures("bucket")
