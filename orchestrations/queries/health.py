@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Min, Q
 
 from components.enums import ACTIVE_JOB, JobStatus
 from components.models import Job
@@ -18,6 +18,7 @@ SILENT = timedelta(seconds=30)
 # What is later than this from now was written by a clock that was wrong.
 AHEAD = timedelta(seconds=5)
 LATE = timedelta(seconds=60)
+STOPPED = "The scheduler was told to stop."
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,15 @@ class Health:
         return not (self.scheduler or self.control or self.jobs)
 
 
-def last_seen() -> datetime | None:
-    """Return when any scheduler was last seen; None where none ever was."""
+def last_scheduler() -> Process | None:
+    """Return the scheduler that was seen last; None where none ever was."""
     rows = Process.objects.filter(kind=ProcessKind.SCHEDULER)
-    moment: datetime | None = rows.aggregate(latest=Max("seen_at"))["latest"]
-    return moment
+    return rows.order_by("-seen_at", "-pk").first()
+
+
+def why_gone(scheduler: Process) -> str:
+    """Say why nothing fires once the last scheduler is gone."""
+    return STOPPED if scheduler.stopped_at else "No scheduler was seen."
 
 
 def silence(now: datetime) -> tuple[datetime, str] | None:
@@ -79,11 +84,11 @@ def silence(now: datetime) -> tuple[datetime, str] | None:
     Without any trace of a scheduler there is nothing to tell yet, and a backlog that is being
     worked off is no silence. Three queries at most.
     """
-    seen = last_seen()
-    if seen is None:
+    last = last_scheduler()
+    if last is None:
         return None
-    if now - seen > SILENT:
-        return seen, "No scheduler was seen."
+    if now - last.seen_at > SILENT:
+        return last.seen_at, why_gone(last)
     lag = overdue(now)
     if lag > SILENT and not Slot.objects.filter(decided_at__gt=now - SILENT).exists():
         return now - lag, "A scheduler was there, but what was due was not fired."
@@ -116,9 +121,10 @@ def health(now: datetime) -> Health:
         oldest=Min("created_at", filter=due & Q(waiting_for="")),
     )
     oldest_run = Run.objects.filter(status=RunStatus.CREATED).aggregate(oldest=Min("created_at"))
+    last = last_scheduler()
     return Health(
         now=now,
-        last_seen=last_seen(),
+        last_seen=last.seen_at if last else None,
         scheduler_lag=overdue(now),
         running_jobs=jobs["running"],
         workers=jobs["workers"],

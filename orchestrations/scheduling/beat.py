@@ -22,7 +22,7 @@ from django.utils import timezone
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from orchestrations.enums import ProcessKind
-from orchestrations.queries.health import SILENT, last_seen
+from orchestrations.queries.health import SILENT, last_scheduler, why_gone
 from orchestrations.scheduling import outages
 from orchestrations.scheduling.presence import EVERY, Presence
 from orchestrations.scheduling.slots import PROJECTED, TICKING, fire_due, next_wake
@@ -148,13 +148,13 @@ class SlotScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-b
     def _be_seen(self) -> float:
         """Write that this one is there; before, how long nobody was, or that the clock jumped."""
         now, expected = self.clock.look()
-        seen = last_seen()
+        last = last_scheduler()
         if expected is not None:
             outages.note_jump(expected, now, socket.gethostname())
-        if seen is not None and (expected or now) - seen > SILENT:
+        if last is not None and (expected or now) - last.seen_at > SILENT:
             away = any(duty.failed for duty in self.duties)
-            why = "The database could not be reached." if away else "No scheduler was seen."
-            outages.note_silence(seen, why)
+            why = "The database could not be reached." if away else why_gone(last)
+            outages.note_silence(last.seen_at, why)
         self.presence.show(now)
         outages.end_silence(now)
         for duty in self.duties:

@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from orchestrations.enums import Channel, OutageKind
 from orchestrations.models import Outage
-from orchestrations.queries.health import AHEAD, silence
+from orchestrations.queries.health import AHEAD, STOPPED, silence
 from orchestrations.scheduling.outages import note_silence
 from orchestrations.services.messages import payload_of_outage
 from orchestrations.services.notices import is_mail_set_up
@@ -26,28 +26,33 @@ from orchestrations.services.sending import Parcel, send
 TRY_AGAIN = timedelta(seconds=60)
 # After one was told the next is told no sooner: a scheduler that comes and goes floods nobody.
 QUIET = timedelta(minutes=10)
+# One that is over is told of for so long, if nobody could tell of it before.
+AFTERWARDS = timedelta(minutes=10)
 
 logger = logging.getLogger(__name__)
 
 
 def look(now: datetime) -> Outage | None:
-    """Return the outage that lasts now, noted and told if it is new; None while all is well."""
+    """Return the outage that lasts now, noted and told if it is new; None while all is well.
+
+    Also tells of one that just ended while nobody could tell: the database was away, or all of the
+    machine. A scheduler that was told to stop, and began again, is no news afterwards.
+    """
     found = silence(now)
-    if found is None:
-        return None
-    since, reason = found
-    note_silence(since, reason)
-    outage = Outage.objects.filter(kind=OutageKind.SILENCE, ended_at=None).first()
-    if outage is not None and outage.told_at is None:
+    if found is not None:
+        note_silence(*found)
+    silences = Outage.objects.filter(kind=OutageKind.SILENCE)
+    just_ended = Q(ended_at__gt=now - AFTERWARDS) & ~Q(reason=STOPPED)
+    for outage in silences.filter(Q(ended_at=None) | just_ended, told_at=None):
         tell_administrators(outage, now)
-    return outage
+    return None if found is None else silences.filter(ended_at=None).first()
 
 
 def tell_administrators(outage: Outage, now: datetime) -> bool:
     """Send one message to each administrator; False where that is another's work, or for later.
 
-    Whom it did not reach is tried again after a minute. An outage soon after one that was told is
-    told if it still lasts when ten minutes are over.
+    Whom it did not reach is tried again after a minute. An outage soon after one that was told
+    waits until ten minutes are over.
     """
     told = Outage.objects.filter(told_at__gt=now - QUIET, told_at__lte=now + AHEAD)
     if told.exclude(pk=outage.pk).exists():
@@ -58,7 +63,7 @@ def tell_administrators(outage: Outage, now: datetime) -> bool:
     outage.refresh_from_db()
     receivers = administrators()
     if not receivers:
-        logger.error("%s Nothing fires since %s UTC.", outage.reason, f"{outage.began_at:%H:%M:%S}")
+        logger.error("Nobody is to be told: %s", payload_of_outage(outage)["text"])
     for receiver in receivers:
         if receiver.digest not in outage.told and _send(outage, receiver):
             outage.told.append(receiver.digest)

@@ -120,13 +120,19 @@ def payload_of_test(orchestration: Orchestration, *, by: str) -> Payload:
 
 
 def payload_of_outage(outage: Outage) -> Payload:
-    """Return what administrators are told while nothing fires."""
-    since = f"{outage.began_at:%Y-%m-%d %H:%M:%S} UTC"
+    """Return what administrators are told while nothing fires, or afterwards."""
+    since = f"{outage.began_at:%Y-%m-%d %H:%M:%S}"
+    title = "Nothing fires"
+    text = f"""No schedule has fired since {since} UTC; what is due meanwhile is made up for as each
+        schedule says, once a scheduler is back."""
+    if outage.ended_at is not None:
+        title = "Nothing fired for a while"
+        text = f"""No schedule fired from {since} to {outage.ended_at:%Y-%m-%d %H:%M:%S} UTC; what
+            was due meanwhile is made up for as each schedule says."""
     return {
         "event": OUTAGE,
-        "title": "Nothing fires",
-        "text": f"{outage.reason} No schedule has fired since {since}; what is due meanwhile is "
-        "made up for as each schedule says, once a scheduler is back.",
+        "title": title,
+        "text": f"{outage.reason} {' '.join(text.split())}",
         "orchestration": {"id": None, "name": "Status", "url": f"{settings.BASE_URL}/status/"},
         "run": None,
         "tasks": [],

@@ -27,7 +27,7 @@ class Watcher(threading.Thread):
     """Shows a process every few seconds, and watches the scheduler.
 
     It watches once it has been there for as long as nothing may fire, and again so long after a
-    clock jumped or the machine slept: the scheduler needs a moment then too.
+    clock jumped, the machine slept or the database was away: the scheduler needs a moment then too.
     """
 
     def __init__(self, kind: ProcessKind) -> None:
@@ -46,6 +46,7 @@ class Watcher(threading.Thread):
             except Error as error:
                 logger.warning("This process could not say that it is there: %s", _line(error))
                 connection.close()
+                self.began_at = time.monotonic()
             except Exception:
                 # Whatever it is, the next look may succeed; without this thread nobody would watch.
                 logger.exception("A look at the scheduler failed.")

@@ -52,7 +52,10 @@ def test_a_paused_beat_is_told_of_and_what_it_missed_says_when(
         )[0]
         assert (outage["kind"], outage["ended_at"]) == ("silence", None)
         assert not installation.api("GET", "/status")["is_good"]
-        assert "Nothing fires since" in installation.log()  # nobody has an address to be told at
+        assert (
+            "Nobody is to be told: No scheduler was seen. No schedule has fired since"
+            in installation.log()
+        )  # nobody has an address to be told at
         wait_for(missed + timedelta(seconds=63))
     finally:
         os.kill(beat, signal.SIGCONT)

@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from orchestrations.enums import Misfire
 from orchestrations.models import Outage, Process, Run, Schedule, Slot
-from orchestrations.queries.health import last_seen, silence
+from orchestrations.queries.health import last_scheduler, silence
 from orchestrations.scheduling.beat import IDLE, Duty, SlotScheduler
 from orchestrations.scheduling.outages import ClockWatch
 from orchestrations.scheduling.slots import TICKING
@@ -130,7 +130,7 @@ def test_it_is_seen_from_its_first_tick_on(scheduler: SlotScheduler) -> None:
         NOON,
         os.getpid(),
     )
-    assert last_seen() == NOON
+    assert last_scheduler() == seen
     assert silence(NOON + 30 * SECOND) is None
     assert silence(NOON + 31 * SECOND) == (NOON, "No scheduler was seen.")
 
@@ -144,6 +144,7 @@ def test_a_scheduler_that_stops_says_so() -> None:
         scheduler.close()
 
     assert Process.objects.get().stopped_at == NOON
+    assert silence(NOON + 31 * SECOND) == (NOON, "The scheduler was told to stop.")
 
 
 @pytest.mark.usefixtures("queue")

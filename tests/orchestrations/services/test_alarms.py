@@ -132,6 +132,43 @@ def test_after_it_is_over_the_next_silence_is_told_again_but_not_within_ten_minu
     assert not Outage.objects.filter(told_at=None).exists()
 
 
+def test_what_ended_before_anybody_could_tell_is_told_once_afterwards() -> None:
+    administrator("ada", "ada@example.com")
+    end = NOON + 120 * SECOND
+    seen(end)
+    Outage.objects.create(
+        kind="silence",
+        began_at=NOON,
+        ended_at=end,
+        reason="The database could not be reached.",
+    )
+    for seconds in (0, 5, 300):
+        now = end + seconds * SECOND
+        Process.objects.update(seen_at=now)
+        assert alarms.look(now) is None
+
+    [message] = mail.outbox
+    assert message.subject == "[Orchestrator] Nothing fired for a while"
+    assert "The database could not be reached. No schedule fired from 2026-06-01 12:00:00 to " in (
+        message.body.replace("\n", " ")
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "minutes"), [("The scheduler was told to stop.", 1), ("No scheduler was seen.", 11)]
+)
+def test_a_stop_that_was_asked_for_and_what_is_long_over_are_not_told(
+    reason: str, minutes: int
+) -> None:
+    administrator("ada", "ada@example.com")
+    now = NOON + timedelta(minutes=minutes)
+    seen(now)
+    Outage.objects.create(kind="silence", began_at=NOON - SECOND, ended_at=NOON, reason=reason)
+    alarms.look(now)
+
+    assert mail.outbox == []
+
+
 def test_a_message_of_a_clock_that_was_wrong_keeps_no_other_back() -> None:
     administrator("ada", "ada@example.com")
     seen(NOON)
