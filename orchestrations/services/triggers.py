@@ -300,6 +300,7 @@ def _checked(trigger: Trigger, tables: Sequence[str]) -> list[str]:
     wrong = variable_errors(trigger.variables)
     said = {name: getattr(trigger, name) for name in ("name", "cooldown", "kind", *NEEDS)}
     trigger.place, trigger.pattern = trigger.place.strip(), trigger.pattern.strip()
+    trigger.outcomes = sorted(set(trigger.outcomes))
     said |= {"source_id": trigger.source_id, "outcomes": trigger.outcomes}
     said |= {"place": trigger.place, "pattern": trigger.pattern}
     wrong |= trigger_errors(said, keys)

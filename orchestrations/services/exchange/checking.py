@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrations.enums import Channel, NotificationEvent
+from orchestrations.enums import Channel, NotificationEvent, TriggerKind
 from orchestrations.exceptions import InvalidSchedule
 from orchestrations.models import Calendar
 from orchestrations.scheduling.preview import check_timing
@@ -24,7 +24,7 @@ from orchestrations.services.exchange.keys import KEY, KEY_HELP, MAX_KEY
 from orchestrations.services.exchange.problems import Path
 from orchestrations.services.exchange.reading import Documents
 from orchestrations.services.schedule_checks import option_errors
-from orchestrations.services.triggers import trigger_errors
+from orchestrations.services.triggers import OUTCOMES, trigger_errors
 from orchestrations.validators import variable_errors
 
 Kind = type | tuple[type, ...]
@@ -93,6 +93,11 @@ MOMENTS = ("valid_from", "valid_to", "paused_until")
 TRIGGER: dict[str, Any] = {
     "name": TEXT,
     "tables": LIST,
+    "orchestration": TEXT,
+    "outcomes": LIST,
+    "webhook": SWITCH,
+    "place": TEXT,
+    "pattern": TEXT,
     "needs": TEXT,
     "quorum": WHOLE,
     "fresh_for": WHOLE,
@@ -100,6 +105,19 @@ TRIGGER: dict[str, Any] = {
     "cooldown": WHOLE,
     "enabled": SWITCH,
     "variables": GROUP,
+}
+WAITED_FOR = {
+    TriggerKind.TABLES: "tables",
+    TriggerKind.ORCHESTRATION: "orchestration",
+    TriggerKind.WEBHOOK: "webhook",
+    TriggerKind.FILES: "place",
+}
+UNUSED: dict[str, Any] = {
+    "tables": [],
+    "orchestration": "",
+    "outcomes": [],
+    "place": "",
+    "pattern": "",
 }
 NOTIFICATION: dict[str, Any] = {
     "event": TEXT,
@@ -216,13 +234,22 @@ class _Checker:
             return ""
 
     def _trigger(self, path: Path, value: Any) -> dict[str, Any]:
-        fields = self._fields(path, value, TRIGGER, required=("tables",))
+        fields = self._fields(path, value, TRIGGER)
         self._variables(path, fields)
-        tables = fields.get("tables", [])
         usual = {"name": "", "cooldown": 5, "enabled": True, "variables": {}, **USUAL_TRIGGER}
-        whole = {**usual, **fields, "name": fields.get("name", "").strip()}
-        if self._texts((*path, "tables"), tables) and "tables" in fields:
-            for name, text in trigger_errors(whole, tables).items():
+        whole = {**usual, **UNUSED, **fields, "name": fields.get("name", "").strip()}
+        kinds = [kind for kind, name in WAITED_FOR.items() if fields.get(name)]
+        if len(kinds) != 1:
+            text = "Name what it waits for: `tables`, `orchestration`, `webhook` or `place`."
+            self.documents.problem(path, text)
+            return {**whole, "kind": TriggerKind.TABLES}
+        whole["kind"] = kinds[0]
+        for number, outcome in enumerate(whole["outcomes"]):
+            self._choice((*path, "outcomes", number), outcome, OUTCOMES)
+        if self._texts((*path, "tables"), whole["tables"]):
+            # Whether the orchestration is there is seen when all are.
+            said = whole | ({"kind": None} if kinds[0] == TriggerKind.ORCHESTRATION else {})
+            for name, text in trigger_errors(said, whole["tables"]).items():
                 self.documents.problem((*path, name), text)
         return whole
 

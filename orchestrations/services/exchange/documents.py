@@ -161,9 +161,7 @@ def orchestration_document(
         variables=_sorted(definition["variables"]),
         phases=_phases(definition["phases"], place, keys),
         schedules=_in_order([_schedule(s) for s in definition["schedules"]]),
-        triggers=_in_order(
-            [_trigger(t) for t in definition["triggers"] if t["kind"] == TriggerKind.TABLES]
-        ),
+        triggers=_in_order([_trigger(t, keys) for t in definition["triggers"]]),
         notifications=_notifications(definition["notifications"], place),
     )
 
@@ -237,16 +235,31 @@ def _schedule(row: ScheduleDesign) -> dict[str, Any]:
     }
 
 
-def _trigger(row: TriggerDesign) -> dict[str, Any]:
+def _trigger(row: TriggerDesign, keys: TargetKeys) -> dict[str, Any]:
     stored: Mapping[str, Any] = row
     return _filled(
         name=row["name"],
-        tables=sorted(row["tables"]),
+        **_waited_for(row, keys),
         **{n: stored[n] for n, usual in USUAL_TRIGGER.items() if stored[n] != usual},
         cooldown=row["cooldown"],
         enabled=None if row["is_enabled"] else False,
         variables=_sorted(row["variables"]),
     )
+
+
+def _waited_for(row: TriggerDesign, keys: TargetKeys) -> dict[str, Any]:
+    """Return what a trigger waits for; the secret of a webhook stays where it is."""
+    match TriggerKind(row["kind"]):
+        case TriggerKind.TABLES:
+            return {"tables": sorted(row["tables"])}
+        case TriggerKind.ORCHESTRATION:
+            pk = row["source"] or 0
+            source = keys.orchestrations.get(pk, f"deleted-{pk}")
+            return {"orchestration": source, "outcomes": sorted(row["outcomes"])}
+        case TriggerKind.WEBHOOK:
+            return {"webhook": True}
+        case TriggerKind.FILES:
+            return {"place": row["place"], "pattern": row["pattern"]}
 
 
 def _notifications(rows: list[NotificationDesign], place: tuple[str, str]) -> list[dict[str, Any]]:

@@ -22,7 +22,10 @@ def match_schedules(old: Sequence[Design], wanted: Sequence[Design]) -> list[dic
 
 
 def match_triggers(old: Sequence[Design], wanted: Sequence[Design]) -> list[dict[str, Any]]:
-    """Return the wanted triggers as versions hold them, each with the id that it has; 0 is new."""
+    """Return the wanted triggers as versions hold them, each with the id that it has; 0 is new.
+
+    `wanted` also hold `source` and `source_name`.
+    """
     designs = [
         {
             "name": row["name"],
@@ -33,17 +36,18 @@ def match_triggers(old: Sequence[Design], wanted: Sequence[Design]) -> list[dict
             "quorum": row["quorum"],
             "fresh_for": row["fresh_for"],
             "fallback_after": row["fallback_after"],
-            "kind": "tables",
-            "source": None,
-            "source_name": "",
-            "outcomes": [],
-            "place": "",
-            "pattern": "",
+            "kind": str(row["kind"]),
+            "source": row["source"],
+            "source_name": row["source_name"],
+            "outcomes": sorted(set(row["outcomes"])),
+            "place": row["place"].strip(),
+            "pattern": row["pattern"].strip(),
             "variables": row["variables"],
         }
         for row in wanted
     ]
-    return _matched(old, designs, lambda row: tuple(row["tables"]))
+    main = ("kind", "tables", "source", "place", "pattern")
+    return _matched(old, designs, lambda row: [row[name] for name in main])
 
 
 def _matched(

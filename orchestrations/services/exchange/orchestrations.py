@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-from orchestrations.enums import TriggerKind
 from orchestrations.models import Orchestration
 from orchestrations.models.orchestration import (
     Definition,
@@ -46,7 +45,10 @@ def apply_all(work: Work, wanted: Mapping[str, dict[str, Any]]) -> list[ObjectCh
 
 
 def _inner_first(work: Work, wanted: Mapping[str, dict[str, Any]]) -> list[str]:
-    """Return the keys in such an order that what is nested is there before what nests it."""
+    """Return the keys in such an order that what is nested is there before what nests it.
+
+    So is what a trigger waits for, where it can be.
+    """
     done: list[str] = []
     open_: list[str] = []
 
@@ -59,9 +61,13 @@ def _inner_first(work: Work, wanted: Mapping[str, dict[str, Any]]) -> list[str]:
         if key in done:
             return
         open_.append(key)
-        for _, task in _tasks(wanted[key]):
-            if task.get("orchestration") in wanted:
-                visit(task["orchestration"])
+        nested = {str(task.get("orchestration")) for _, task in _tasks(wanted[key])}
+        for inner in sorted(nested & wanted.keys()):
+            visit(inner)
+        # A trigger may wait for what runs it: no circle of tasks, and there already, or refused.
+        sources = {trigger["orchestration"] for trigger in wanted[key]["triggers"]}
+        for source in sorted(sources & (wanted.keys() - open_)):
+            visit(source)
         open_.remove(key)
         done.append(key)
 
@@ -79,12 +85,12 @@ def _tasks(wanted: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], d
 def _apply(work: Work, key: str, wanted: dict[str, Any]) -> ObjectChange | None:
     path, stored = (KIND, key), work.state.orchestrations.get(key)
     problems = len(work.documents.problems)
-    phases = _phases(work, path, wanted)
-    if phases is None or len(work.documents.problems) > problems:
+    phases, triggers = _phases(work, path, wanted), _triggers(work, path, wanted)
+    if phases is None or triggers is None or len(work.documents.problems) > problems:
         return None
     action: Action = "change" if stored else "create"
     before = work.state.definitions[stored.pk] if stored else empty_definition(wanted["name"])
-    around = _around(before, wanted)
+    around = _around(before, wanted["schedules"], triggers)
     if stored is None:
         stored = _create(work, key, wanted, phases)
         is_new = True
@@ -148,6 +154,23 @@ def _phases(work: Work, path: Path, wanted: dict[str, Any]) -> list[Any] | None:
     ]
 
 
+def _triggers(work: Work, path: Path, wanted: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the triggers with the ids of what they wait for; None where that failed before."""
+    found = []
+    for number, trigger in enumerate(wanted["triggers"]):
+        key, source = trigger["orchestration"], None
+        if key:
+            if (KIND, key) in work.failed:
+                return None
+            source = work.state.orchestrations.get(key)
+            if source is None:
+                text = f"there is no orchestration “{key}”"
+                work.documents.problem((*path, "triggers", number, "orchestration"), text)
+        named = {"source": source and source.pk, "source_name": source.name if source else ""}
+        found.append({**trigger, **named})
+    return found
+
+
 def _task(
     work: Work,
     path: Path,
@@ -174,12 +197,13 @@ class Around:
     changed: list[str]
 
 
-def _around(now: Definition, wanted: dict[str, Any]) -> Around:
-    schedules = match_schedules(now["schedules"], wanted["schedules"])
-    tables = [row for row in now["triggers"] if row["kind"] == TriggerKind.TABLES]
-    # Files do not know the other kinds: those stay as they are.
-    others = [row for row in now["triggers"] if row["kind"] != TriggerKind.TABLES]
-    triggers = [*match_triggers(tables, wanted["triggers"]), *others]
+def _around(
+    now: Definition,
+    wanted_schedules: Sequence[Mapping[str, Any]],
+    wanted_triggers: Sequence[Mapping[str, Any]],
+) -> Around:
+    schedules = match_schedules(now["schedules"], wanted_schedules)
+    triggers = match_triggers(now["triggers"], wanted_triggers)
     pairs: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
         "schedules": (now["schedules"], schedules),
         "triggers": (now["triggers"], triggers),

@@ -10,7 +10,7 @@ import pytest
 
 from components.models import Component, ConfigurationVersion
 from components.services.configurations import create_configuration
-from orchestrations.enums import Misfire, Overlap
+from orchestrations.enums import Misfire, Overlap, TriggerKind
 from orchestrations.models import Orchestration, OrchestrationVersion
 from orchestrations.services.exchange.references import Sources
 from orchestrations.services.exchange.references import body as place_of
@@ -105,6 +105,17 @@ def _orchestration(chance: random.Random, targets: list[dict[str, Any]]) -> Orch
     for _ in range(chance.randrange(3)):
         tables = chance.sample(["in.c-a.b", "in.c-a.B_c", "out.c-x.y"], 2)
         create_trigger(found, tables=tables, user=None, cooldown=chance.randrange(1, 9))
+    if chance.random() < 0.3:
+        create_trigger(found, user=None, kind=TriggerKind.WEBHOOK)
+    before = Orchestration.objects.filter(deleted_at=None).exclude(pk=found.pk).order_by("pk")
+    if before and chance.random() < 0.5:
+        create_trigger(
+            found,
+            user=None,
+            kind=TriggerKind.ORCHESTRATION,
+            source_id=chance.choice(list(before)).pk,
+            outcomes=chance.sample(["success", "warning", "error"], chance.randrange(3)),
+        )
     return found
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from django.conf import LazySettings
 
 from components.models import Configuration, ConfigurationVersion
 from orchestrations.enums import HeldPolicy, TriggerKind
@@ -174,15 +176,95 @@ def test_a_calendar_goes_by_its_name() -> None:
         apply_text(unknown, sources=WITH_SECRETS)
 
 
-@pytest.mark.usefixtures("project")
-def test_triggers_that_files_do_not_know_stay_as_they_are() -> None:
-    nightly = Orchestration.objects.get(name="Nightly")
-    hook = create_trigger(nightly, user=None, kind=TriggerKind.WEBHOOK)
-    text = exported()
-    assert text == NIGHTLY
-    changed = text.replace("cooldown: 20", "cooldown: 30")
-    assert apply_text(changed, sources=WITH_SECRETS) == [("change", "orchestration", "nightly")]
-    kept = Trigger.objects.get(pk=hook.pk)
-    assert (kept.deleted_at, kept.hook_key, kept.hook_secret) == (
-        *(None, hook.hook_key, hook.hook_secret),
+OTHER_TRIGGERS = """\
+    triggers:
+      - tables:
+          - in.c-a.t_1
+          - in.c-b.t
+        cooldown: 20
+      - orchestration: inner
+        outcomes:
+          - error
+          - success
+        cooldown: 5
+      - place: {place}
+        pattern: "*.csv"
+        cooldown: 5
+      - webhook: true
+        cooldown: 7
+"""
+
+
+@pytest.fixture
+def with_triggers(project: Orchestration, settings: LazySettings, tmp_path: Path) -> Trigger:
+    """Beside that of tables: after an orchestration, for files, and a webhook, which is given."""
+    settings.WATCHED_PLACES = [str(tmp_path)]
+    inner = Orchestration.objects.get(name="Inner")
+    create_trigger(
+        project,
+        user=None,
+        kind=TriggerKind.ORCHESTRATION,
+        source_id=inner.pk,
+        outcomes=["success", "error"],
     )
+    create_trigger(project, user=None, kind=TriggerKind.FILES, place=str(tmp_path), pattern="*.csv")
+    return create_trigger(project, user=None, kind=TriggerKind.WEBHOOK, cooldown=7)
+
+
+def test_triggers_of_all_kinds_come_back_and_a_webhook_with_another_secret(
+    with_triggers: Trigger, empty: Callable[[], None], tmp_path: Path
+) -> None:
+    text = exported()
+    assert OTHER_TRIGGERS.format(place=tmp_path) in text
+    assert with_triggers.hook_key
+    assert str(with_triggers.hook_key) not in text
+    empty()
+    apply_text(text, sources=WITH_SECRETS)
+    assert exported() == text
+    assert apply_text(text) == []
+    made = Trigger.objects.get(kind=TriggerKind.WEBHOOK)
+    assert len(made.hook_secret) == len(with_triggers.hook_secret)
+    assert made.hook_secret != with_triggers.hook_secret
+    after = Trigger.objects.get(kind=TriggerKind.ORCHESTRATION)
+    assert after.source == Orchestration.objects.get(name="Inner")
+
+
+def test_what_stays_the_same_keeps_its_secret(with_triggers: Trigger) -> None:
+    changed = (
+        exported().replace("cooldown: 20", "cooldown: 30").replace("cooldown: 7", "cooldown: 8")
+    )
+    assert apply_text(changed, sources=WITH_SECRETS) == [("change", "orchestration", "nightly")]
+    kept = Trigger.objects.get(pk=with_triggers.pk)
+    assert (kept.deleted_at, kept.cooldown, kept.hook_key, kept.hook_secret) == (
+        *(None, 8, with_triggers.hook_key, with_triggers.hook_secret),
+    )
+
+
+def test_a_file_without_a_trigger_removes_it(with_triggers: Trigger) -> None:
+    text = exported().replace("      - webhook: true\n        cooldown: 7\n", "")
+    assert apply_text(text, sources=WITH_SECRETS) == [("change", "orchestration", "nightly")]
+    with_triggers.refresh_from_db()
+    assert with_triggers.deleted_at is not None
+
+
+@pytest.mark.usefixtures("with_triggers")
+def test_what_a_trigger_waits_for_may_come_later_in_the_file(empty: Callable[[], None]) -> None:
+    text = exported().replace("inner", "zz-last")
+    empty()
+    apply_text(text, sources=WITH_SECRETS)
+    assert Trigger.objects.get(kind=TriggerKind.ORCHESTRATION).source.key == "zz-last"  # type: ignore[union-attr]  # it has one
+
+
+@pytest.mark.usefixtures("with_triggers")
+def test_an_orchestration_that_is_not_there_is_named_with_its_place() -> None:
+    text = exported().replace(
+        "- orchestration: inner\n        outcomes", "- orchestration: gone\n        outcomes"
+    )
+    with pytest.raises(ExchangeError) as caught:
+        apply_text(text, sources=WITH_SECRETS)
+    assert [str(problem) for problem in caught.value.problems] == [
+        (
+            "p.yaml:71 orchestrations.nightly.triggers[1].orchestration: "
+            "there is no orchestration “gone”"
+        )
+    ]
