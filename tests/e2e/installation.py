@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -164,7 +164,8 @@ class Source:
                     self.wfile.flush()
                     source.waiting.set()
                     source.gate.wait(120)
-                self.wfile.writelines(f"{n},name {n}\n".encode() for n in range(source.rows))
+                with suppress(ConnectionError):  # who asked was stopped meanwhile
+                    self.wfile.writelines(f"{n},name {n}\n".encode() for n in range(source.rows))
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
