@@ -51,7 +51,7 @@ def take_call(trigger: Trigger, call: Call) -> tuple[str, bool]:
 
     Raises InvalidTrigger where its body is no JSON object, or its variables are none.
     """
-    variables = _variables(call.body)
+    variables = variables_of(call)
     key = call.key[:LONGEST_KEY] or secrets.token_hex(12)
     details = {
         "kind": "hook",
@@ -60,6 +60,27 @@ def take_call(trigger: Trigger, call: Call) -> tuple[str, bool]:
         "variables": variables,
     }
     return key, note_event(trigger.pk, f"call:{key}", at=timezone.now(), details=details)
+
+
+def variables_of(call: Call) -> dict[str, str]:
+    """Return the variables in the body of a call, which may be empty.
+
+    Raises InvalidTrigger where it is no JSON object, or its variables are none.
+    """
+    body = call.body
+    if not body.strip():
+        return {}
+    try:
+        found: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidTrigger("The body is no JSON; send an object, or nothing.") from None
+    variables = found.get("variables", {}) if isinstance(found, dict) else None
+    if not isinstance(variables, Mapping):
+        raise InvalidTrigger('Send a JSON object such as {"variables": {"day": "2026-12-24"}}.')
+    texts = {str(name): value for name, value in variables.items()}
+    if wrong := variable_errors(texts):
+        raise InvalidTrigger(" ".join(wrong.values()), fields=wrong)
+    return texts
 
 
 def _secret_of(trigger: Trigger | None) -> str:
@@ -77,20 +98,3 @@ def _is_signed(secret: str, call: Call) -> bool:
     by_bearer = hmac.compare_digest(call.bearer.encode(), secret.encode())
     by_signature = hmac.compare_digest(call.signature.encode(), f"sha256={digest}".encode())
     return by_bearer or by_signature
-
-
-def _variables(body: bytes) -> dict[str, str]:
-    """Return the variables of a body, which may be empty."""
-    if not body.strip():
-        return {}
-    try:
-        found: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidTrigger("The body is no JSON; send an object, or nothing.") from None
-    variables = found.get("variables", {}) if isinstance(found, dict) else None
-    if not isinstance(variables, Mapping):
-        raise InvalidTrigger('Send a JSON object such as {"variables": {"day": "2026-12-24"}}.')
-    texts = {str(name): value for name, value in variables.items()}
-    if wrong := variable_errors(texts):
-        raise InvalidTrigger(" ".join(wrong.values()), fields=wrong)
-    return texts

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 
 from components.services import rate_limits
 from orchestrations.exceptions import InvalidTrigger
+from orchestrations.models import Trigger
 from orchestrations.services import hooks
 from orchestrator_site.lib.addresses import client_address
 
@@ -19,7 +20,10 @@ BEARER = "Bearer "
 @csrf_exempt  # no browser calls it: the secret is in a header that no form can send
 @require_POST
 def hook(request: HttpRequest, key: str) -> HttpResponse:
-    """Take the call of a program that knows the secret; the same answer for all that do not."""
+    """Take the call of a program that knows the secret; the same answer for all that do not.
+
+    With the header `X-Dry-Run` it is checked as any other, and starts nothing.
+    """
     if len(request.body) > hooks.LARGEST_BODY:
         return _refused(413, "too_large", f"A body may have {hooks.LARGEST_BODY} bytes at most.")
     call = _call(request)
@@ -32,9 +36,15 @@ def hook(request: HttpRequest, key: str) -> HttpResponse:
     if trigger is None:
         return _refused(401, "unauthorized", "The address or the secret is wrong.")
     try:
-        event, is_new = hooks.take_call(trigger, call)
+        return _taken(trigger, call, is_dry="X-Dry-Run" in request.headers)
     except InvalidTrigger as error:
         return _refused(422, "invalid", str(error))
+
+
+def _taken(trigger: Trigger, call: hooks.Call, *, is_dry: bool) -> HttpResponse:
+    if is_dry:
+        return JsonResponse({"dry_run": True, "variables": hooks.variables_of(call)})
+    event, is_new = hooks.take_call(trigger, call)
     return JsonResponse({"event": event, "is_new": is_new}, status=202)
 
 

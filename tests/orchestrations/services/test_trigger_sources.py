@@ -207,6 +207,21 @@ def test_a_signed_body_will_do(client: Client, hook: tuple[Trigger, str]) -> Non
     assert call(client, trigger, '{"a": 2}', **signed).status_code == 401
 
 
+def test_a_dry_run_is_checked_and_starts_nothing(client: Client, hook: tuple[Trigger, str]) -> None:
+    trigger, secret = hook
+    url = reverse("hook", args=[trigger.hook_key])
+
+    def tried(body: str, secret: str) -> Any:
+        headers = {"Authorization": f"Bearer {secret}", "X-Dry-Run": "1"}
+        return client.post(url, body, content_type="application/json", headers=headers)
+
+    good = tried('{"variables": {"day": "1"}}', secret)
+    assert (good.status_code, good.json()) == (200, {"dry_run": True, "variables": {"day": "1"}})
+    assert tried("no JSON", secret).status_code == 422
+    assert tried("", "wrong").status_code == 401
+    assert not TriggerEvent.objects.exists()
+
+
 def test_the_same_key_counts_once(client: Client, hook: tuple[Trigger, str]) -> None:
     trigger, secret = hook
     headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "order-4711"}
