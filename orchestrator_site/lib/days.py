@@ -76,7 +76,7 @@ def holidays_of(country: str, subdivision: str, year: int) -> Mapping[date, str]
         found = library.country_holidays(
             country, subdiv=subdivision or None, years=year, language=_language(country)
         )
-    except NotImplementedError:
+    except NotImplementedError:  # the library's word for a country it does not know
         return {}
     return dict(found)
 
