@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from orchestrations.enums import GapPolicy, HeldPolicy, Misfire, Overlap, RepeatPolicy
-from orchestrations.forms.timing import WALL
+from orchestrations.forms.timing_values import WALL
 from orchestrations.models import Calendar, Schedule
 from orchestrations.services.schedule_checks import LEAST_CONFIDENCE, MOST_CONFIDENCE
 from orchestrator_site.lib import cron as crons
