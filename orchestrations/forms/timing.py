@@ -93,7 +93,7 @@ def settle(posted: QueryDict, chooser: str = PRESET) -> Settled:
     is_custom = data.get(chooser) == presets.CUSTOM
     not_seen = _not_seen(data, shown, chooser)
     if is_custom or chooser == tabs.TAB:
-        data["shown"] = str(data["mode"] if is_custom else data[chooser])
+        data["shown"] = str(data["mode"] if is_custom else data.get(chooser, ""))
     after = _custom_as_written(data, str(data["mode"]))
     is_replaced = is_custom and _is_put_in(action, shown) and before not in {"", after}
     return Settled(data, note, not_seen, before if is_replaced else "")
