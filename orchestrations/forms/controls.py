@@ -24,11 +24,17 @@ def text_input(name: str, *, note: str = "", is_code: bool = False, **more: Any)
     return forms.TextInput(attributes(name, css, note=note, autocomplete="off", **usual, **more))
 
 
-def number_input(name: str, *, note: str = "") -> forms.NumberInput:
+def number_input(name: str, *, note: str = "", **more: Any) -> forms.NumberInput:
     """Return a line for a number, with the keys for it on a phone."""
-    return forms.NumberInput(attributes(name, note=note, inputmode="numeric"))
+    return forms.NumberInput(attributes(name, note=note, inputmode="numeric", **more))
 
 
 def select(name: str, *, note: str = "", **more: Any) -> forms.Select:
     """Return a list to choose one from."""
     return forms.Select(attributes(name, "form-select", note=note, **more))
+
+
+def text_area(name: str, *, note: str = "", rows: int, **more: Any) -> forms.Textarea:
+    """Return lines to type in, of a fixed width and left as they are typed."""
+    usual = {"rows": str(rows), "spellcheck": "false"}
+    return forms.Textarea(attributes(name, "form-control mono", note=note, **usual, **more))

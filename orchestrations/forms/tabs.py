@@ -54,15 +54,18 @@ def tab_values(text: str) -> dict[str, list[str]] | None:
 
 def fitting_values(text: str) -> dict[str, list[str]]:
     """Return what of an expression the fields of the tabs can take: its only hour, its days."""
-    picked = _picked(text)
-    if picked is None:
+    try:
+        rule = crons.parse_cron(text)
+    except crons.CronError:
         return {}
-    chosen = {name: getattr(picked, PICKED_AS[name]) for name in FIELDS}
-    return {
-        name: [str(value) for value in values]
-        for name, values in chosen.items()
-        if len(values) == 1 or (values and name == DAYS)
-    }
+    if rule is None:  # an interval
+        return {}
+    found = {HOUR: rule.hours, MINUTE: rule.minutes}
+    fitting = {name: [str(values[0])] for name, values in found.items() if len(values) == 1}
+    days = sorted(day for day in rule.weekdays if isinstance(day, int))
+    if rule.fields[-1] != "*" and len(days) == len(rule.weekdays):
+        fitting[DAYS] = [str(day) for day in days]
+    return fitting
 
 
 def tab_expression(data: QueryDict, tab: Tab) -> str | None:

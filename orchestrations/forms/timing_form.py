@@ -155,11 +155,11 @@ class TimingForm(forms.Form):
         # What cannot be seen cannot be mended: it is not used either.
         for name in (*(field.name for field in self.hidden_parts()), "shown", "count"):
             self.errors.pop(name, None)
-        if self.submitted and self.not_seen and self.chooser not in self.errors:
-            self.add_error(self.chooser, self.unseen)
         expression = self._expression()
         if expression is not None and "timezone" in cleaned:
             self._look_ahead(expression, cleaned["timezone"])
+        if self.submitted and self.not_seen and self.chooser not in self.errors:
+            self.add_error(self.chooser, self.unseen)
         return cleaned
 
     @property

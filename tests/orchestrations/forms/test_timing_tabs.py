@@ -153,38 +153,42 @@ def test_a_changed_expression_is_taken_along_to_the_tab() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cron", "tab", "carried", "note"),
+    ("cron", "tab", "carried", "words"),
     [
         (
             "20 7 1 * *",
             "daily",
             {"at_hour": ["7"], "at_minute": ["20"]},
-            "Daily says only a part of the custom schedule. Custom keeps all of it: "
-            "On day 1 of every month at 07:20, Europe/Prague.",
+            "On day 1 of every month at 07:20",
         ),
         (
             "20 5,17 * * *",
             "hourly",
             {"at_hour": ["0"], "at_minute": ["20"]},
-            "Hourly says only a part of the custom schedule. Custom keeps all of it: "
-            "Every day at 05:20 and 17:20, Europe/Prague.",
+            "Every day at 05:20 and 17:20",
         ),
         (
             "0 9 L * *",
             "weekly",
-            {"at_hour": ["0"], "at_minute": ["0"]},
-            "Weekly says only a part of the custom schedule. Custom keeps all of it: "
-            "On the last day of every month at 09:00, Europe/Prague.",
+            {"at_hour": ["9"], "at_minute": ["0"], "on_days": []},
+            "On the last day of every month at 09:00",
+        ),
+        (
+            "15 * 1-7 * 1-5",
+            "weekly",
+            {"at_hour": ["0"], "at_minute": ["15"], "on_days": list("12345")},
+            "Every hour at minute 15, on days 1 to 7 of every month and Monday to Friday",
         ),
     ],
 )
 def test_what_a_tab_cannot_say_is_told_and_kept(
-    cron: str, tab: str, carried: dict[str, list[str]], note: str
+    cron: str, tab: str, carried: dict[str, list[str]], words: str
 ) -> None:
     custom = opened(cron)
     simple = switched(custom, tab=tab)
     assert said(simple, *carried) == carried
-    assert simple.note == note
+    told = "says only a part of the custom schedule. Custom keeps all of it"
+    assert simple.note == f"{tab.capitalize()} {told}: {words}, Europe/Prague."
     back = switched(simple.data, tab="custom")
     kept = ("mode", "cron", "period", "minutes", "hours", "days", "months", "weekdays")
     assert said(back, *kept) == {name: custom.getlist(name) for name in kept}
