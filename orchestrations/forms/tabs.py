@@ -31,8 +31,8 @@ TABS = (
     Tab("weekly", "Weekly", "week", FIELDS),
     Tab(presets.CUSTOM, "Custom"),
 )
-FRESH = {TAB: ["daily"], MINUTE: ["0"], HOUR: ["0"], DAYS: []}
-"""The values of a new dialog: once a day, at midnight."""
+FRESH = {TAB: ["daily"], MINUTE: ["0"], HOUR: ["0"], DAYS: ["1"]}
+"""The values of a new dialog: once a day, at midnight; on Monday for who goes on to Weekly."""
 
 
 def simple_tab(key: object) -> Tab | None:

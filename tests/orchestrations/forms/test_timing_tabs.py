@@ -170,7 +170,7 @@ def test_a_changed_expression_is_taken_along_to_the_tab() -> None:
         (
             "0 9 L * *",
             "weekly",
-            {"at_hour": ["9"], "at_minute": ["0"], "on_days": []},
+            {"at_hour": ["9"], "at_minute": ["0"], "on_days": ["1"]},
             "On the last day of every month at 09:00",
         ),
         (
