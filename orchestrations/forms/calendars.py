@@ -83,9 +83,7 @@ class CalendarForm(forms.Form):
         error_messages={"invalid_choice": "Take some days of the week."},
     )
     dates = _lines("dates", "Own dates", "2026-12-24 Stocktaking")
-    windows = _lines(
-        "windows", "Blackout windows", "2026-12-31 18:00 - 2027-01-01 06:00 Close of the year"
-    )
+    windows = _lines("windows", "Blackout windows", "2026-12-31 18:00 - 2027-01-01 06:00")
 
     def __init__(self, posted: QueryDict | None, *, calendar: Calendar | None = None) -> None:
         """Bind what was posted; None shows the calendar as it is, or a new one."""

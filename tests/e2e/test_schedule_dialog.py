@@ -19,7 +19,6 @@ from tests.builders import make_configuration, make_orchestration
 from tests.e2e.conftest import Open
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-TABS = ["Hourly", "Daily", "Weekly", "Custom"]
 
 
 @pytest.fixture
