@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from orchestrations.exceptions import InvalidCalendar, NotAllowed
+from orchestrations.forms.controls import select, text_area, text_input
 from orchestrations.models import Calendar
 from orchestrations.services.calendars import create_calendar, update_calendar
 from orchestrator_site.lib.days import (
@@ -32,23 +33,17 @@ DATE_LINE = re.compile(rf"{_DAY}(?:\s+(.*))?")
 WINDOW_LINE = re.compile(rf"{_MOMENT}\s*(?:-|–|—|to)\s*{_MOMENT}(?:\s+(.*))?")  # noqa: RUF001  # as people type it
 
 
-def _attrs(name: str, css: str, **more: str) -> dict[str, str]:
-    return {"class": css, "aria-describedby": f"help-{name} feedback-{name}", **more}
-
-
 def _country_choices() -> Iterator[tuple[str, str]]:
     yield "", "No country"
     yield from countries()
 
 
 def _lines(name: str, label: str, example: str) -> forms.CharField:
-    css, rows = "form-control mono", "4"
-    attrs = _attrs(name, css, rows=rows, spellcheck="false", placeholder=example)
     return forms.CharField(
         label=label,
         required=False,
         max_length=LONGEST_TEXT,
-        widget=forms.Textarea(attrs=attrs),
+        widget=text_area(name, note=f"help-{name}", rows=4, placeholder=example),
     )
 
 
@@ -58,7 +53,7 @@ class CalendarForm(forms.Form):
     name = forms.CharField(
         label="Name",
         max_length=200,
-        widget=forms.TextInput(attrs=_attrs("name", "form-control", autocomplete="off")),
+        widget=text_input("name", note="help-name"),
         error_messages={
             "required": "Give it a name.",
             "max_length": "Use 200 characters or fewer.",
@@ -68,21 +63,15 @@ class CalendarForm(forms.Form):
         label="Public holidays of",
         choices=_country_choices,
         required=False,
-        widget=forms.Select(attrs=_attrs("country", "form-select", **{"data-enhance": "search"})),
+        widget=select("country", note="help-country", **{"data-enhance": "search"}),
         error_messages={"invalid_choice": "The holidays of this country are not known."},
     )
     subdivision = forms.CharField(
         label="Part of the country",
         max_length=10,
         required=False,
-        widget=forms.TextInput(
-            attrs=_attrs(
-                "subdivision",
-                "form-control mono",
-                autocomplete="off",
-                spellcheck="false",
-                list="calendar-parts",
-            )
+        widget=text_input(
+            "subdivision", note="help-subdivision", is_code=True, list="calendar-parts"
         ),
     )
     weekdays = forms.TypedMultipleChoiceField(
@@ -94,9 +83,7 @@ class CalendarForm(forms.Form):
         error_messages={"invalid_choice": "Take some days of the week."},
     )
     dates = _lines("dates", "Own dates", "2026-12-24 Stocktaking")
-    windows = _lines(
-        "windows", "Blackout windows", "2026-12-31 18:00 - 2027-01-01 06:00 Close of the year"
-    )
+    windows = _lines("windows", "Blackout windows", "2026-12-31 18:00 - 2027-01-01 06:00")
 
     def __init__(self, posted: QueryDict | None, *, calendar: Calendar | None = None) -> None:
         """Bind what was posted; None shows the calendar as it is, or a new one."""

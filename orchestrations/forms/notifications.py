@@ -11,6 +11,7 @@ from django.http import QueryDict
 
 from orchestrations.enums import NotificationEvent
 from orchestrations.exceptions import EditConflict, InvalidNotifications
+from orchestrations.forms.controls import CODE, attributes, number_input
 from orchestrations.models import Notification, Orchestration
 from orchestrations.services import notifications as services
 from orchestrations.services.notifications import RecipientInput
@@ -32,16 +33,10 @@ class Recipients(forms.CharField):
     """One e-mail address or URL a line, drawn as chips."""
 
     def __init__(self, event: NotificationEvent) -> None:
-        attrs = {
-            "class": "form-control",
-            "rows": 2,
-            "spellcheck": "false",
-            "autocapitalize": "off",
-            "autocomplete": "off",
+        attrs = attributes(event, note=f"help-{event}", rows=2, autocomplete="off", **CODE) | {
             "data-recipients": "",
             "data-placeholder": "E-mail address or webhook URL",
             "placeholder": "One e-mail address or webhook URL a line",
-            "aria-describedby": f"help-{event} feedback-{event}",
         }
         super().__init__(label=event.label, required=False, widget=forms.Textarea(attrs=attrs))
 
@@ -56,17 +51,12 @@ class Number(forms.IntegerField):
 
     def __init__(self, event: NotificationEvent) -> None:
         most = services.LARGEST[event]
-        attrs = {
-            "class": "form-control",
-            "inputmode": "numeric",
-            "aria-label": f"{event.label}: {NUMBER[event][2]}",
-            "aria-describedby": f"feedback-{event}_threshold",
-        }
+        label = {"aria-label": f"{event.label}: {NUMBER[event][2]}"}
         wrong = f"Use a whole number from 1 to {most}."
         super().__init__(
             min_value=1,
             max_value=most,
-            widget=forms.NumberInput(attrs=attrs),
+            widget=number_input(f"{event}_threshold", **label),
             error_messages=dict.fromkeys(("invalid", "required", "min_value", "max_value"), wrong),
         )
 

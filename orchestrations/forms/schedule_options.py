@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from orchestrations.enums import GapPolicy, HeldPolicy, Misfire, Overlap, RepeatPolicy
-from orchestrations.forms.timing import WALL
+from orchestrations.forms.controls import number_input, select, text_area, text_input
+from orchestrations.forms.timing_values import WALL
 from orchestrations.models import Calendar, Schedule
 from orchestrations.services.schedule_checks import LEAST_CONFIDENCE, MOST_CONFIDENCE
 from orchestrator_site.lib import cron as crons
@@ -34,11 +35,11 @@ USUAL: dict[str, Any] = {
     "variables": {},
 }
 READY = "ready"
-FEEDBACK = "feedback-"
 
 
-def _attrs(name: str, *, css: str, **more: str) -> dict[str, str]:
-    return {"class": css, "aria-describedby": f"help-{name} {FEEDBACK}{name}", **more}
+def _help(name: str) -> str:
+    """Return the id of what explains an option."""
+    return f"help-{name}"
 
 
 def _choice(name: str, label: str, choices: Any) -> forms.ChoiceField:
@@ -46,7 +47,7 @@ def _choice(name: str, label: str, choices: Any) -> forms.ChoiceField:
         label=label,
         choices=choices,
         required=False,
-        widget=forms.Select(attrs=_attrs(name, css="form-select")),
+        widget=select(name, note=_help(name)),
         error_messages={"invalid_choice": "Take one of the list."},
     )
 
@@ -58,7 +59,7 @@ def _number(name: str, label: str, low: int, high: int) -> forms.IntegerField:
         required=False,
         min_value=low,
         max_value=high,
-        widget=forms.NumberInput(attrs=_attrs(name, inputmode="numeric", css="form-control")),
+        widget=number_input(name, note=_help(name)),
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), wrong),
     )
 
@@ -68,7 +69,7 @@ def _moment(name: str, label: str) -> forms.CharField:
         label=label,
         required=False,
         max_length=40,
-        widget=forms.TextInput(attrs=_attrs(name, type="datetime-local", css="form-control")),
+        widget=text_input(name, note=_help(name), type="datetime-local"),
     )
 
 
@@ -88,7 +89,7 @@ class OptionFields(forms.Form):
         required=False,
         empty_label="None: every day counts",
         label="Calendar",
-        widget=forms.Select(attrs=_attrs("calendar", css="form-select")),
+        widget=select("calendar", note=_help("calendar")),
         error_messages={"invalid_choice": "This calendar was removed meanwhile."},
     )
     on_held = _choice("on_held", "On days that it holds", HeldPolicy.choices)
@@ -102,9 +103,7 @@ class OptionFields(forms.Form):
     variables = forms.CharField(
         label="Variables",
         required=False,
-        widget=forms.Textarea(
-            attrs=_attrs("variables", rows="2", spellcheck="false", css="form-control mono")
-        ),
+        widget=text_area("variables", note=_help("variables"), rows=2),
     )
 
     def clean_valid_from(self) -> datetime | None:

@@ -14,11 +14,13 @@ from django.utils.functional import cached_property
 from components.models import Configuration
 from orchestrations.enums import Overlap
 from orchestrations.exceptions import InvalidOrchestration, NotAllowed
-from orchestrations.forms import timing
+from orchestrations.forms import tabs, timing
+from orchestrations.forms.controls import select
 from orchestrations.forms.schedule_options import OptionFields, stored_options
+from orchestrations.forms.tab_fields import TabFields
 from orchestrations.forms.timing_form import COUNTS, TimingForm
 from orchestrations.models import Orchestration, Schedule
-from orchestrations.scheduling.presets import QUICK
+from orchestrations.scheduling import presets
 from orchestrations.scheduling.preview import Limits
 from orchestrations.services import automation, schedules
 from orchestrations.services.foresight import Foresight, foresee
@@ -29,6 +31,15 @@ from orchestrator_site.lib import cron as crons
 class AutomateForm(TimingForm):
     """The Automate dialog of one configuration."""
 
+    chooser = timing.PRESET
+    unseen = "Choose the times of the custom schedule, then go on."
+    preset = forms.ChoiceField(
+        label="Schedule",
+        choices=presets.choices,
+        widget=select("preset"),
+        error_messages={"invalid_choice": "Take one of the listed schedules."},
+    )
+
     def __init__(self, posted: QueryDict, *, configuration: Configuration, **options: Any) -> None:
         super().__init__(posted, **options)
         self.configuration = configuration
@@ -38,6 +49,11 @@ class AutomateForm(TimingForm):
             placeholder=automation.default_name(configuration),
             help_text="Leave blank to use the default name",
         )
+
+    def ready_made(self) -> str:
+        """Return the expression of the preset."""
+        preset = presets.find_preset(self.cleaned_data["preset"])
+        return preset.expression if preset and preset.expression else ""
 
     def save(self, user: User) -> Orchestration | None:
         """Make the orchestration; None where that is refused, with the errors at their fields."""
@@ -56,11 +72,12 @@ class AutomateForm(TimingForm):
             return None
 
 
-class ScheduleForm(OptionFields, TimingForm):
+class ScheduleForm(OptionFields, TabFields, TimingForm):
     """The dialog that adds a schedule to an orchestration, or changes one."""
 
+    chooser = tabs.TAB
+    unseen = "These times were not shown before. Look at them, then go on."
     counts = COUNTS
-    quick = tuple((label, f"{timing.TAKE}{expression}") for label, expression in QUICK)
 
     def __init__(
         self,
@@ -107,6 +124,15 @@ class ScheduleForm(OptionFields, TimingForm):
             zone=self.zone,
             without=self.schedule.pk if self.schedule else None,
         )
+
+    @property
+    def quick(self) -> list[tuple[str, str, bool]]:
+        """The ready-made schedules: label, the action that takes it, whether it is the chosen."""
+        chosen = crons.parse(self.expression) if self.preview else None
+        return [
+            (label, f"{timing.TAKE}{text}", bool(chosen and chosen.fires_like(crons.parse(text))))
+            for label, text in presets.QUICK
+        ]
 
     def offers(self) -> list[tuple[str, str]]:
         """Return the schedules that would fit: words, and the action that takes one."""
@@ -157,7 +183,7 @@ class ScheduleForm(OptionFields, TimingForm):
 
 def fresh_schedule(timezone: str = "UTC") -> QueryDict:
     """Return the values of a new dialog."""
-    return _with_options(timing.fresh(timezone), Schedule(timezone=timezone))
+    return _with_options(timing.fresh_tabs(timezone), Schedule(timezone=timezone))
 
 
 def schedule_values(schedule: Schedule) -> QueryDict:

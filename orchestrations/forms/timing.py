@@ -3,212 +3,210 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
-from django.utils import timezone as clock
 
+from orchestrations.forms import tabs
+from orchestrations.forms.timing_values import (
+    CRON,
+    EVERY,
+    MODES,
+    PICKER,
+    expression_values,
+    fields_of,
+    picked_values,
+    said,
+    shown_as,
+    values_of,
+)
 from orchestrations.models import Schedule
 from orchestrations.scheduling import picker, presets
 from orchestrator_site.lib import cron as crons
-from orchestrator_site.lib.interval_advice import IntervalAdvice, interval_advice
 
-PICKER, CRON, EVERY = "picker", "cron", "every"
 COUNT = "count-"  # of the buttons that show more moments: and how many
 TAKE = "take:"  # of the buttons that put a schedule in: and its expression
 NOT_SHOWABLE = (
     "The period and times cannot show this schedule, so it stays {name}. "
     "It runs as written all the same."
 )
+KEPT = "{tab} says only a part of the custom schedule. Custom keeps all of it: {words}."
+PRESET = "preset"
+LEFT = "left"  # what the tabs said when Custom was left; empty while Custom was never shown
+TAKEN = "taken"  # no such thing was said: another schedule was put in
 NAMES = {CRON: "a cron expression", EVERY: "an interval"}
-INTERVAL = ("every_count", "every_unit", "every_from")
-WALL = "%Y-%m-%dT%H:%M"  # as the browser's field for a date and time has it
 
 
 @dataclass(frozen=True)
 class Settled:
-    """The values a form is bound to; `note` says why a wish was not followed, or is empty.
+    """The values a form is bound to; `note` says what a switch did not carry, or is empty.
 
-    `not_seen` means that a custom schedule was asked for before its fields were ever shown.
+    `not_seen` means that a choice was sent before its fields were ever shown. `replaced` is the
+    custom schedule, as it was written, in whose place another one was put.
     """
 
     data: QueryDict
     note: str = ""
     not_seen: bool = False
+    replaced: str = ""
 
 
 def fresh(timezone: str = "UTC") -> QueryDict:
-    """Return the values of a new dialog: once per hour, and midnight for who goes on to custom."""
-    values = {"preset": [presets.DEFAULT], "timezone": [timezone], "shown": [""]}
-    return _values(values | _picked_values(picker.DEFAULT))
+    """Return the values of a new dialog: a usual choice, and midnight for who goes on to custom."""
+    values = {PRESET: [presets.DEFAULT], "timezone": [timezone], "shown": [""]}
+    return values_of(values | picked_values(picker.DEFAULT))
+
+
+def fresh_tabs(timezone: str = "UTC") -> QueryDict:
+    """Return the values of a new dialog with tabs."""
+    values = {"timezone": [timezone], "shown": tabs.FRESH[tabs.TAB], LEFT: [""]}
+    return values_of(values | tabs.FRESH | picked_values(picker.DEFAULT))
 
 
 def of_schedule(schedule: Schedule) -> QueryDict:
-    """Return the values that show a schedule as it is stored."""
-    try:
-        preset = presets.preset_of(schedule.cron)
-    except crons.CronError:
-        preset = presets.preset_of("* * * * *")
-    values = expression_values(schedule.cron)
-    return _values(
-        values
-        | {
-            "name": [schedule.name],
-            "timezone": [schedule.timezone],
-            "preset": [preset.key],
-            "shown": values["mode"] if preset.expression is None else [""],
-        }
-    )
+    """Return the values that show a schedule as it is stored, under the tab that says it."""
+    values = fresh_tabs(schedule.timezone)
+    values["name"] = schedule.name
+    values["shown"] = _take(values, schedule.cron, tabs.TAB)
+    return values
 
 
-def expression_values(text: str) -> dict[str, list[str]]:
-    """Return the values of the custom schedule that show an expression best."""
-    try:
-        walls, picked = crons.parse(text), picker.from_cron(text)
-    except crons.CronError:
-        return {"mode": [CRON], "cron": [text]} | _picked_values(picker.DEFAULT)
-    if isinstance(walls, crons.Every):
-        return {"mode": [EVERY]} | _interval_values(walls) | _picked_values(picker.DEFAULT)
-    if picked is None:
-        return {"mode": [CRON], "cron": [text]} | _picked_values(picker.DEFAULT)
-    return {"mode": [PICKER], "cron": []} | _picked_values(picked)
-
-
-def settle(posted: QueryDict) -> Settled:
-    """Return what a form shows for what was posted.
+def settle(posted: QueryDict, chooser: str = PRESET) -> Settled:
+    """Return what a form shows for what was posted; `chooser` is its field with presets or tabs.
 
     What was left out is filled in, fields that the period lacks are cleared, and a change between
-    picker and expression takes the schedule along. `shown` tells which of the two was visible.
+    tabs, or between picker and expression, takes the schedule along. `shown` tells what was
+    visible: a simple tab, a mode of the custom schedule, or nothing of either.
     """
     data = posted.copy()
     shown = str(data["shown"]) if "shown" in data else None
-    defaults = {"timezone": "UTC", "period": "day", "count": "5"}
-    defaults["mode"] = CRON if data.get("cron") else PICKER
-    for name, value in defaults.items():
-        if not data.get(name):
-            data[name] = value
+    _fill_in(data, chooser)
+    before = _custom_as_written(data, shown)
     action = str(data.get("action", ""))
     if action.startswith(COUNT):
         data["count"] = action.removeprefix(COUNT)
     if action.startswith(TAKE):
-        shown = _take(data, action.removeprefix(TAKE))
-    note = ""
-    if data.get("preset") == presets.CUSTOM:
-        note = _switch(data, shown)
-        data.setlist("shown", data.getlist("mode"))
+        shown = _take(data, action.removeprefix(TAKE), chooser)
+    note = _carry(data, shown, chooser)
     for name in picker.PLACEHOLDERS:
-        if name not in _fields_of(data["period"]):
+        if name not in fields_of(data["period"]):
             data.setlist(name, [])
-    not_seen = shown == "" and data.get("preset") == presets.CUSTOM
-    return Settled(data, note, not_seen)
+    is_custom = data.get(chooser) == presets.CUSTOM
+    not_seen = _not_seen(data, shown, chooser)
+    if is_custom or chooser == tabs.TAB:
+        data["shown"] = str(data["mode"] if is_custom else data.get(chooser, ""))
+    after = _custom_as_written(data, str(data["mode"]))
+    is_replaced = is_custom and _is_put_in(action, shown) and before not in {"", after}
+    return Settled(data, note, not_seen, before if is_replaced else "")
 
 
-def _take(data: QueryDict, expression: str) -> str:
-    """Put an expression in as a custom schedule; return the mode that shows it."""
-    values = expression_values(expression)
+def _fill_in(data: QueryDict, chooser: str) -> None:
+    """Put in what every form has where it was left out."""
+    defaults = {"timezone": "UTC", "period": "day", "count": "5"}
+    if chooser == tabs.TAB and not {"mode", "cron"}.isdisjoint(data):
+        defaults[tabs.TAB] = presets.CUSTOM
+    defaults["mode"] = CRON if data.get("cron") else PICKER
+    for name, value in defaults.items():
+        if not data.get(name):
+            data[name] = value
+
+
+def _not_seen(data: QueryDict, shown: str | None, chooser: str) -> bool:
+    """Tell whether what is chosen was never shown."""
+    choice = data.get(chooser)
+    if chooser == PRESET:
+        return shown == "" and choice == presets.CUSTOM
+    return shown is not None and choice != (presets.CUSTOM if shown in MODES else shown)
+
+
+def _is_put_in(action: str, shown: str | None) -> bool:
+    """Tell whether a custom schedule came in another way than by being written."""
+    return action.startswith(TAKE) or tabs.simple_tab(shown) is not None
+
+
+def _custom_as_written(data: QueryDict, shown: str | None) -> str:
+    """Return the custom schedule that was seen, right or wrong; empty where none was."""
+    mode = str(data["mode"]) if data.get(LEFT) and shown not in MODES else shown
+    if mode not in MODES:
+        return ""
+    return str(data.get("cron", "")).strip() if mode == CRON else said(data, mode) or ""
+
+
+def _take(data: QueryDict, expression: str, chooser: str) -> str:
+    """Put an expression in, under its tab or else as a custom schedule; return what shows it."""
+    values = tabs.tab_values(expression) if chooser == tabs.TAB else None
+    if values is not None:
+        if data.get(chooser) == presets.CUSTOM:
+            data[LEFT] = TAKEN
+        shown = values[tabs.TAB][0]
+    else:
+        values = expression_values(expression) | {chooser: [presets.CUSTOM]}
+        shown = values["mode"][0]
     for name, found in values.items():
         data.setlist(name, found)
-    data["preset"] = presets.CUSTOM
-    return values["mode"][0]
+    return shown
+
+
+def _carry(data: QueryDict, shown: str | None, chooser: str) -> str:
+    """Carry the schedule over to what is chosen; return what that could not do, or nothing."""
+    tab = tabs.simple_tab(data.get(tabs.TAB)) if chooser == tabs.TAB else None
+    if tab is not None:
+        return _to_tab(data, shown, tab) if shown in MODES else ""
+    if data.get(chooser) != presets.CUSTOM:
+        return ""
+    before = tabs.simple_tab(shown)
+    if before is None:
+        return _switch(data, shown)
+    if data.get(LEFT) != tabs.signature(data):
+        _to_custom(data, before)
+    return ""
+
+
+def _to_tab(data: QueryDict, shown: str, tab: tabs.Tab) -> str:
+    """Take from the custom schedule what the tabs can say; it is kept itself for who returns."""
+    text = said(data, shown)
+    for name, found in tabs.fitting_values(text or "").items():
+        data.setlist(name, found)
+    data["mode"], data[LEFT] = shown, tabs.signature(data)
+    if not text or (tabs.tab_values(text) or {}).get(tabs.TAB) == [tab.key]:
+        return ""
+    return KEPT.format(tab=tab.label, words=words(text, str(data["timezone"])))
+
+
+def _to_custom(data: QueryDict, tab: tabs.Tab) -> None:
+    """Begin the custom schedule with what the tab says."""
+    text = tabs.tab_expression(data, tab)
+    if text is None:
+        return
+    mode = CRON if data["mode"] == CRON else PICKER
+    values = shown_as(text, mode, str(data["timezone"])) or {}
+    for name, found in (values | {"mode": [mode]}).items():
+        data.setlist(name, found)
+
+
+def words(text: str, zone: str) -> str:
+    """Return an expression in words, or as it is written where it has none."""
+    try:
+        found = crons.describe(text, zone if crons.is_zone(zone) else "UTC")
+    except crons.CronError:
+        return f"“{text}”"
+    return found
 
 
 def _switch(data: QueryDict, shown: str | None) -> str:
     """Carry the schedule over to the mode that is asked for; return why that cannot be."""
     wanted = str(data["mode"])
-    if shown not in {PICKER, CRON, EVERY} or wanted == shown:
+    if shown not in MODES or wanted == shown:
         return ""
-    text = _said(data, shown)
+    text = said(data, shown)
     if text is None:  # the errors are shown where they are
         data["mode"] = shown
         return ""
     if not text:
         return ""
-    values = _shown_as(text, wanted, str(data["timezone"]))
+    values = shown_as(text, wanted, str(data["timezone"]))
     if values is None:
         data["mode"] = shown
         return NOT_SHOWABLE.format(name=NAMES[shown])
     for name, found in values.items():
         data.setlist(name, found)
     return ""
-
-
-def _said(data: QueryDict, mode: str) -> str | None:
-    """Return the expression of what a mode says; None where it is wrong, empty where nothing is."""
-    if mode == PICKER:
-        return _written(data)
-    try:
-        if mode == EVERY:
-            return crons.parse(interval_text(*(str(data.get(n, "")) for n in INTERVAL))).text
-        text = str(data.get("cron", "")).strip()
-        return crons.parse(text).text if text else ""
-    except crons.CronError:
-        return None
-
-
-def _shown_as(text: str, mode: str, zone: str) -> dict[str, list[str]] | None:
-    """Return the values that show an expression in a mode; None where it cannot."""
-    if mode == CRON:
-        return {"cron": [text]}
-    if mode == EVERY:
-        return _interval_values(_interval_like(text, zone))
-    picked = picker.from_cron(text)
-    return None if picked is None else _picked_values(picked)
-
-
-def _interval_like(text: str, zone: str) -> crons.Every:
-    """Return the interval that an expression looks like, or one to begin with: every hour."""
-    walls = crons.parse(text)
-    if isinstance(walls, crons.Every):
-        return walls
-    local = clock.now().astimezone(ZoneInfo(zone if crons.is_zone(zone) else "UTC"))
-    advice = interval_advice(walls) or IntervalAdvice("", 1, "hours")
-    return advice.every(local.replace(tzinfo=None))
-
-
-def interval_text(count: str, unit: str, begins: str) -> str:
-    """Return the expression of an interval as its fields say it."""
-    return f"@every {count.strip()} {unit} from {begins.strip()[:16]}"
-
-
-def _written(data: QueryDict) -> str | None:
-    """Return the expression of what is picked; None where something of it is wrong."""
-    period = _period(data["period"])
-    if period is None:
-        return None
-    chosen: dict[picker.Field, tuple[int, ...]] = {}
-    for name in picker.FIELDS_OF[period]:
-        known = {str(value): value for value, _ in picker.CHOICES[name]}
-        values = data.getlist(name)
-        if not set(values) <= set(known):
-            return None
-        chosen[name] = tuple(known[value] for value in values)
-    try:
-        return picker.to_cron(picker.Picked(period, **chosen))
-    except crons.CronError:
-        return None
-
-
-def _period(text: object) -> picker.Period | None:
-    return next((name for name in picker.PERIODS if name == text), None)
-
-
-def _fields_of(text: object) -> tuple[picker.Field, ...]:
-    period = _period(text)
-    return picker.FIELDS_OF[period] if period else ()
-
-
-def _picked_values(picked: picker.Picked) -> dict[str, list[str]]:
-    values = {str(name): [str(v) for v in getattr(picked, name)] for name in picker.PLACEHOLDERS}
-    return {"period": [str(picked.period)]} | values
-
-
-def _interval_values(every: crons.Every) -> dict[str, list[str]]:
-    anchor = every.anchor.strftime(WALL)
-    return dict(zip(INTERVAL, ([str(every.count)], [every.unit], [anchor]), strict=True))
-
-
-def _values(lists: dict[str, list[str]]) -> QueryDict:
-    data = QueryDict(mutable=True)
-    for name, values in lists.items():
-        data.setlist(name, values)
-    return data

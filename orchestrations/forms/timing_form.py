@@ -7,7 +7,7 @@ one place: the posted values, settled by `orchestrations.forms.timing`.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -17,7 +17,8 @@ from django.http import QueryDict
 from django.utils import timezone as clock
 
 from orchestrations.exceptions import InvalidOrchestration, OrchestrationsError
-from orchestrations.forms import timing
+from orchestrations.forms import timing, timing_values
+from orchestrations.forms.controls import attributes, select, text_input
 from orchestrations.scheduling import picker, presets
 from orchestrations.scheduling.preview import NO_LIMITS, Limits
 from orchestrations.services import schedules
@@ -28,9 +29,9 @@ from orchestrator_site.lib.interval_advice import IntervalAdvice, interval_advic
 COUNTS = (5, 20, 100)
 LONGEST_NAME = 200
 MODES = (
-    (timing.PICKER, "Period and times"),
-    (timing.EVERY, "Interval"),
-    (timing.CRON, "Cron expression"),
+    (timing_values.PICKER, "Period and times"),
+    (timing_values.EVERY, "Interval"),
+    (timing_values.CRON, "Cron expression"),
 )
 UNITS = tuple((unit, unit) for unit in ("minutes", "hours", "days", "weeks"))
 # The words that join the fields to a sentence: every week, on these days, at these hours.
@@ -49,51 +50,36 @@ FIELD_OF_ERROR = {
     "month": "months",
     "weekday": "weekdays",
 }
-FEEDBACK = "feedback-"  # and the field's name: the id of the element that holds its error
 
 
 class _Chips(forms.TypedMultipleChoiceField):
     """Several values of one field of the picker, shown as removable chips; none means every."""
 
     def __init__(self, name: picker.Field) -> None:
-        attributes = {
-            "class": "form-select",
-            "data-enhance": "chips",
-            "data-placeholder": picker.PLACEHOLDERS[name],
-            "aria-describedby": f"{FEEDBACK}{name}",
-        }
+        shown = {"data-enhance": "chips", "data-placeholder": picker.PLACEHOLDERS[name]}
         super().__init__(
             label=LABELS[name],
             choices=picker.CHOICES[name],
             coerce=int,
             required=False,
-            widget=forms.SelectMultiple(attrs=attributes),
+            widget=forms.SelectMultiple(attributes(name, "form-select", **shown)),
             error_messages={"invalid_choice": "Take values from the list only."},
         )
 
 
 class TimingForm(forms.Form):
-    """When something fires: a preset, or the picker, or a cron expression; and in which zone."""
+    """When something fires: what is ready-made, or a custom schedule; and in which zone.
+
+    A form adds the field that chooses between these two, and what of it is ready-made.
+    """
+
+    chooser: ClassVar[str]
+    unseen: ClassVar[str]  # what is said where a choice was sent before its fields were shown
 
     name = forms.CharField(
         required=False,
         validators=[MaxLengthValidator(LONGEST_NAME, f"Use {LONGEST_NAME} characters or fewer.")],
-        widget=forms.TextInput(
-            attrs={
-                "class": "form-control",
-                "autocomplete": "off",
-                "maxlength": LONGEST_NAME,
-                "aria-describedby": f"id_name_helptext {FEEDBACK}name",
-            }
-        ),
-    )
-    preset = forms.ChoiceField(
-        label="Schedule",
-        choices=presets.choices,
-        widget=forms.Select(
-            attrs={"class": "form-select", "aria-describedby": f"{FEEDBACK}preset"}
-        ),
-        error_messages={"invalid_choice": "Take one of the listed schedules."},
+        widget=text_input("name", note="id_name_helptext", maxlength=LONGEST_NAME),
     )
     timezone = forms.ChoiceField(
         label="Time zone",
@@ -114,9 +100,7 @@ class TimingForm(forms.Form):
     period = forms.ChoiceField(
         label="Every",
         choices=picker.PERIOD_CHOICES,
-        widget=forms.Select(
-            attrs={"class": "form-select", "aria-describedby": f"{FEEDBACK}period"}
-        ),
+        widget=select("period"),
         error_messages={"invalid_choice": "Take one of the listed periods."},
     )
     weekdays = _Chips("weekdays")
@@ -128,16 +112,7 @@ class TimingForm(forms.Form):
         label="Cron expression",
         required=False,
         max_length=crons.MAX_LENGTH,
-        widget=forms.TextInput(
-            attrs={
-                "class": "form-control mono",
-                "autocomplete": "off",
-                "autocapitalize": "off",
-                "spellcheck": "false",
-                "placeholder": "30 6 * * 1-5",
-                "aria-describedby": f"cron-help {FEEDBACK}cron",
-            }
-        ),
+        widget=text_input("cron", note="cron-help", is_code=True, placeholder="30 6 * * 1-5"),
         error_messages={"max_length": f"Use {crons.MAX_LENGTH} characters or fewer."},
     )
 
@@ -145,53 +120,34 @@ class TimingForm(forms.Form):
         label="Every",
         required=False,
         max_length=6,
-        widget=forms.TextInput(
-            attrs={
-                "class": "form-control",
-                "inputmode": "numeric",
-                "autocomplete": "off",
-                "aria-describedby": f"{FEEDBACK}every_count",
-            }
-        ),
+        widget=text_input("every_count", inputmode="numeric"),
     )
     every_unit = forms.ChoiceField(
         label="Unit",
         choices=UNITS,
         required=False,
-        widget=forms.Select(
-            attrs={"class": "form-select", "aria-describedby": f"{FEEDBACK}every_unit"}
-        ),
+        widget=select("every_unit"),
         error_messages={"invalid_choice": "Take one of the listed units."},
     )
     every_from = forms.CharField(
         label="Counted from",
         required=False,
         max_length=19,
-        widget=forms.DateTimeInput(
-            attrs={
-                "class": "form-control",
-                "type": "datetime-local",
-                "aria-describedby": f"{FEEDBACK}every_from",
-            }
-        ),
+        widget=forms.DateTimeInput(attributes("every_from", type="datetime-local")),
     )
 
     def __init__(self, posted: QueryDict, *, viewer_zone: str, submitted: bool = False) -> None:
         """Bind what was posted; `submitted` False only shows it, for the preview."""
-        settled = timing.settle(posted)
+        settled = timing.settle(posted, self.chooser)
         super().__init__(settled.data)
-        self.note = settled.note
+        self.note, self.replaced = settled.note, settled.replaced
         self.submitted = submitted
         self.not_seen = settled.not_seen
         self.viewer_zone = viewer_zone if crons.is_zone(viewer_zone) else "UTC"
         zones = self.fields["timezone"]
         if isinstance(zones, forms.ChoiceField):  # which it is; the type checker cannot know
             zones.choices = self._zones()
-        zones.widget.attrs = {
-            "class": "form-select",
-            "data-enhance": "search",
-            "aria-describedby": f"{FEEDBACK}timezone",
-        }
+        zones.widget.attrs = attributes("timezone", "form-select", **{"data-enhance": "search"})
         self.preview: schedules.Preview | None = None
 
     def clean(self) -> dict[str, Any]:
@@ -199,11 +155,11 @@ class TimingForm(forms.Form):
         # What cannot be seen cannot be mended: it is not used either.
         for name in (*(field.name for field in self.hidden_parts()), "shown", "count"):
             self.errors.pop(name, None)
-        if self.submitted and self.not_seen and "preset" not in self.errors:
-            self.add_error("preset", "Choose the times of the custom schedule, then go on.")
         expression = self._expression()
         if expression is not None and "timezone" in cleaned:
             self._look_ahead(expression, cleaned["timezone"])
+        if self.submitted and self.not_seen and self.chooser not in self.errors:
+            self.add_error(self.chooser, self.unseen)
         return cleaned
 
     @property
@@ -213,15 +169,15 @@ class TimingForm(forms.Form):
 
     @property
     def is_custom(self) -> bool:
-        return str(self["preset"].value()) == presets.CUSTOM
+        return str(self[self.chooser].value()) == presets.CUSTOM
 
     @property
     def is_cron(self) -> bool:
-        return str(self["mode"].value()) == timing.CRON
+        return str(self["mode"].value()) == timing_values.CRON
 
     @property
     def is_interval(self) -> bool:
-        return str(self["mode"].value()) == timing.EVERY
+        return str(self["mode"].value()) == timing_values.EVERY
 
     @property
     def advice(self) -> IntervalAdvice | None:
@@ -240,6 +196,23 @@ class TimingForm(forms.Form):
         if self.preview is None:
             return []
         return clock_effects(self.expression, self.zone, clock.now(), self.rules())
+
+    @property
+    def replaced_words(self) -> str:
+        """What the custom schedule was before another one was put in its place."""
+        return timing.words(self.replaced, self.zone)
+
+    def ready_made(self) -> str:
+        """Return the expression of a choice that is not custom, of checked fields."""
+        raise NotImplementedError
+
+    def ready_parts(self) -> list[BoundField]:
+        """Return the fields that such a choice has besides the chooser."""
+        return []
+
+    def kept_parts(self) -> list[BoundField]:
+        """Return the fields that other such choices have."""
+        return []
 
     def rules(self) -> crons.Rules:
         """Return what is said besides the expression and the zone."""
@@ -279,24 +252,24 @@ class TimingForm(forms.Form):
         ]
 
     def visible_parts(self) -> list[BoundField]:
-        """Return the fields of the custom schedule that can be seen."""
+        """Return the fields of what is chosen."""
         if not self.is_custom:
-            return []
+            return self.ready_parts()
         if self.is_interval:
-            return [self[name] for name in timing.INTERVAL]
+            return [self[name] for name in timing_values.INTERVAL]
         return [self["cron"]] if self.is_cron else [self["period"], *(f for f, _ in self.chips())]
 
     def hidden_parts(self) -> list[BoundField]:
-        """Return the fields of the custom schedule that are kept for when they are seen again."""
+        """Return the fields that are kept for when they are seen again."""
         seen = {field.name for field in self.visible_parts()}
-        names = [*picker.FIELDS_OF["year"], "weekdays", "period", "cron", *timing.INTERVAL]
-        kept = [self[name] for name in names if name not in seen]
+        names = [*picker.FIELDS_OF["year"], "weekdays", "period", "cron", *timing_values.INTERVAL]
+        kept = [*self.kept_parts(), *(self[name] for name in names if name not in seen)]
         return kept if self.is_custom else [*kept, self["mode"]]
 
     def feedback(self) -> list[BoundField]:
         """Return the fields whose errors change while somebody types."""
         custom = [self["mode"]] if self.is_custom else []
-        return [self["preset"], self["timezone"], *custom, *self.visible_parts()]
+        return [self[self.chooser], self["timezone"], *custom, *self.visible_parts()]
 
     def refuse(self, error: OrchestrationsError) -> None:
         """Show a service's refusal at the fields that it names, or else above the form."""
@@ -327,7 +300,7 @@ class TimingForm(forms.Form):
 
     def _expression(self) -> crons.Expression | None:
         """Return what was chosen; None where it is wrong, with the error at its field."""
-        if any(field.name in self.errors for field in (self["preset"], *self.visible_parts())):
+        if any(field.name in self.errors for field in (self[self.chooser], *self.visible_parts())):
             return None
         try:
             return crons.parse(self._said())
@@ -337,11 +310,12 @@ class TimingForm(forms.Form):
 
     def _said(self) -> str:
         """Return the expression of what was chosen, as it was written. Raises CronError."""
-        preset = presets.find_preset(self.cleaned_data["preset"])
-        if preset is not None and preset.expression is not None:
-            return preset.expression
+        if not self.is_custom:
+            return self.ready_made()
         if self.is_interval:
-            return timing.interval_text(*(str(self.cleaned_data[n]) for n in timing.INTERVAL))
+            return timing_values.interval_text(
+                *(str(self.cleaned_data[n]) for n in timing_values.INTERVAL)
+            )
         return str(self.cleaned_data["cron"]) if self.is_cron else picker.to_cron(self._picked())
 
     def _picked(self) -> picker.Picked:
@@ -352,7 +326,7 @@ class TimingForm(forms.Form):
 
     def _error_field(self, part: str) -> str:
         if not self.is_custom:
-            return "preset"
+            return self.chooser
         if self.is_cron:
             return "cron"
         if self.is_interval:

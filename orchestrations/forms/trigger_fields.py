@@ -8,6 +8,7 @@ from django import forms
 from django.core.validators import MaxLengthValidator
 
 from orchestrations.exceptions import InvalidOrchestration, OrchestrationsError
+from orchestrations.forms.controls import number_input, text_input
 from orchestrations.services.triggers import LONGEST_COOLDOWN, LONGEST_NAME
 
 
@@ -19,27 +20,18 @@ class TriggerFields(forms.Form):
         label="Name",
         help_text="Leave blank to call it by what it waits for",
         validators=[MaxLengthValidator(LONGEST_NAME, f"Use {LONGEST_NAME} characters or fewer.")],
-        widget=forms.TextInput(
-            attrs={
-                "class": "form-control",
-                "autocomplete": "off",
-                "maxlength": LONGEST_NAME,
-                "placeholder": "Such as Sales are in",
-                "aria-describedby": "id_name_helptext feedback-name",
-            }
+        widget=text_input(
+            "name",
+            note="id_name_helptext",
+            maxlength=LONGEST_NAME,
+            placeholder="Such as Sales are in",
         ),
     )
     cooldown = forms.IntegerField(
         label="Run max once per",
         min_value=1,
         max_value=LONGEST_COOLDOWN,
-        widget=forms.NumberInput(
-            attrs={
-                "class": "form-control",
-                "inputmode": "numeric",
-                "aria-describedby": "cooldown-help feedback-cooldown",
-            }
-        ),
+        widget=number_input("cooldown", note="cooldown-help"),
         error_messages={
             "required": "Say how many minutes.",
             "invalid": "This takes a whole number of minutes.",

@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from orchestrations.enums import RunStatus, TriggerKind
 from orchestrations.exceptions import InvalidOrchestration, NotAllowed
+from orchestrations.forms.controls import select, text_input
 from orchestrations.forms.trigger_fields import TriggerFields
 from orchestrations.models import Orchestration, Trigger
 from orchestrations.services import triggers
@@ -62,13 +63,7 @@ class EndForm(SourceForm):
         Orchestration.objects.filter(deleted_at=None).order_by("name"),
         label="When this orchestration ends",
         empty_label="Choose an orchestration",
-        widget=forms.Select(
-            attrs={
-                "class": "form-select",
-                "data-enhance": "search",
-                "aria-describedby": "feedback-source",
-            }
-        ),
+        widget=select("source", **{"data-enhance": "search"}),
         error_messages={
             "required": "Choose the orchestration whose end starts a run.",
             "invalid_choice": "This orchestration is gone; choose another one.",
@@ -105,30 +100,14 @@ class FilesForm(SourceForm):
     place = forms.CharField(
         label="In this place",
         max_length=1000,
-        widget=forms.TextInput(
-            attrs={
-                "class": "form-control mono",
-                "autocomplete": "off",
-                "spellcheck": "false",
-                "list": "watched-places",
-                "aria-describedby": "place-help feedback-place",
-            }
-        ),
+        widget=text_input("place", note="place-help", is_code=True, list="watched-places"),
         error_messages={"required": "Say where the files arrive."},
     )
     pattern = forms.CharField(
         label="Names",
         required=False,
         max_length=200,
-        widget=forms.TextInput(
-            attrs={
-                "class": "form-control mono",
-                "autocomplete": "off",
-                "spellcheck": "false",
-                "placeholder": "*.csv",
-                "aria-describedby": "pattern-help feedback-pattern",
-            }
-        ),
+        widget=text_input("pattern", note="pattern-help", is_code=True, placeholder="*.csv"),
     )
 
     def content(self) -> dict[str, Any]:

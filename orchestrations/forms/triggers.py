@@ -17,6 +17,7 @@ from components.queries.table_choices import tables_like
 from components.validators import TABLE_KEY, TABLE_KEY_HELP
 from orchestrations.enums import TriggerNeeds
 from orchestrations.exceptions import InvalidOrchestration, NotAllowed
+from orchestrations.forms.controls import number_input, select
 from orchestrations.forms.trigger_fields import TriggerFields
 from orchestrations.models import Orchestration, Trigger
 from orchestrations.queries.triggers import WatchedTable, chosen_tables, own_tables
@@ -24,6 +25,11 @@ from orchestrations.services import triggers
 
 LONGEST_NAME = triggers.LONGEST_NAME
 ADD, REMOVE = "add", "remove:"
+SEARCH: dict[str, Any] = {
+    "data-enhance": "search",
+    "data-create": "true",
+    "data-search-url": reverse_lazy("table-options"),
+}
 
 
 def _minutes(name: str, label: str, most: int = triggers.LONGEST_COOLDOWN) -> forms.IntegerField:
@@ -33,13 +39,7 @@ def _minutes(name: str, label: str, most: int = triggers.LONGEST_COOLDOWN) -> fo
         required=False,
         min_value=1,
         max_value=most,
-        widget=forms.NumberInput(
-            attrs={
-                "class": "form-control",
-                "inputmode": "numeric",
-                "aria-describedby": f"{name}-help feedback-{name}",
-            }
-        ),
+        widget=number_input(name, note=f"{name}-help"),
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), wrong),
     )
 
@@ -50,23 +50,13 @@ class TriggerForm(TriggerFields):
     add = forms.CharField(
         required=False,
         label="Add a table",
-        widget=forms.Select(
-            attrs={
-                "class": "form-select",
-                "data-enhance": "search",
-                "data-create": "true",
-                "data-search-url": reverse_lazy("table-options"),
-                "aria-describedby": "feedback-add",
-            }
-        ),
+        widget=select("add", **SEARCH),
     )
     needs = forms.ChoiceField(
         label="Needs",
         choices=TriggerNeeds.choices,
         required=False,
-        widget=forms.Select(
-            attrs={"class": "form-select", "aria-describedby": "needs-help feedback-needs"}
-        ),
+        widget=select("needs", note="needs-help"),
         error_messages={"invalid_choice": "Take one of the list."},
     )
     quorum = _minutes("quorum", "How many", triggers.MOST_TABLES)
@@ -87,9 +77,9 @@ class TriggerForm(TriggerFields):
         super().__init__(data.copy())
         self.tables = _taken(data, self.action)
         self.typed = data.get("add", "").strip()
-        select = self.fields["add"].widget
-        if isinstance(select, forms.Select):  # which it is; the type checker cannot know
-            select.choices = [("", "Add a table"), *((key, key) for key in self._offered())]
+        control = self.fields["add"].widget
+        if isinstance(control, forms.Select):  # which it is; the type checker cannot know
+            control.choices = [("", "Add a table"), *((key, key) for key in self._offered())]
 
     @property
     def only_shows(self) -> bool:

@@ -93,12 +93,24 @@ class TriggerState:
         return bool(self.tables) and len(self.ready_tables) >= self.needed
 
     @property
+    def waiting_since(self) -> datetime | None:
+        """When the first came of what is there; None while nothing is, or all that it needs."""
+        came = [table.updated_at for table in self.ready_tables if table.updated_at]
+        return min(came) if came and not self.is_complete else None
+
+    @property
+    def waited(self) -> timedelta | None:
+        """How long the first that came has been waiting for the rest; None where none has to."""
+        since = self.waiting_since
+        # A clock that was put back makes nothing wait for less than no time.
+        return None if since is None else max(self.now - since, timedelta())
+
+    @property
     def falls_back_at(self) -> datetime | None:
         """When it runs with what is there; None while nothing is, or where it waits for all."""
-        came = [table.updated_at for table in self.ready_tables if table.updated_at]
-        if self.trigger.fallback_after is None or not came or self.is_complete:
+        if self.trigger.fallback_after is None or self.waiting_since is None:
             return None
-        return min(came) + timedelta(minutes=self.trigger.fallback_after)
+        return self.waiting_since + timedelta(minutes=self.trigger.fallback_after)
 
     @property
     def is_ready(self) -> bool:

@@ -16,8 +16,8 @@ from orchestrator_site.lib.sentences import counted
 
 register = template.Library()
 STEP = 12
-# So a reason names a run; larger numbers are none.
-RUN = re.compile(r"\b([Rr]un) ([1-9][0-9]{0,17})\b")
+# So a reason names a run; larger numbers are none, nor is the 5 of “run 5 min late”.
+RUN = re.compile(r"\b([Rr]un) ([1-9][0-9]{0,17})\b(?! (?:sec|min|hr|days?)\b)")
 
 
 @register.filter

@@ -14,8 +14,10 @@ function close() {
   if (modal.open) modal.close();
 }
 
+const WRONG = ".is-invalid, [aria-invalid=true]:not([type=hidden])";
+
 function focusFirst() {
-  const first = content.querySelector("[autofocus], .is-invalid, input:not([type=hidden]):not([disabled]), select, textarea");
+  const first = content.querySelector(WRONG) ?? content.querySelector("[autofocus], input:not([type=hidden]):not([disabled]), select, textarea");
   (first?.tomselect ?? first ?? content.querySelector("button, a[href]"))?.focus();
 }
 
@@ -25,7 +27,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target !== content || !content.hasChildNodes()) return;
   const fresh = !modal.open;
   open();
-  if (fresh || content.querySelector(".is-invalid")) focusFirst();
+  if (fresh || content.querySelector(WRONG)) focusFirst();
 });
 
 function isChanged() {

@@ -7,12 +7,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from django.urls import reverse
+from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
 
+from tests.builders import PASSWORD, make_user
 from tests.e2e.installation import Installation, Source, new_database
 from tests.e2e.servers import private_redis, virtual_host
 
 Start = Callable[..., Installation]
+Open = Callable[..., Page]
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -33,6 +37,31 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
+    """Open an address as an Editor who is logged in, in a browser of a time zone."""
+    make_user(role="Editor", name="editor")
+    contexts = []
+
+    def begin(address: str, *, scripts: bool = True, zone: str = "Europe/Prague") -> Page:
+        context = browser.new_context(
+            java_script_enabled=scripts, timezone_id=zone, base_url=live_server.url
+        )
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        page = context.new_page()
+        page.goto(f"{reverse('login')}?next={address}")
+        page.fill("input[name=username]", "editor")
+        page.fill("input[name=password]", PASSWORD)
+        page.click("button[type=submit]")
+        page.wait_for_url(f"**{address}")
+        return page
+
+    yield begin
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture

@@ -3,51 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from components.models import Configuration
 from orchestrations.models import Orchestration, Schedule
-from tests.builders import PASSWORD, make_configuration, make_orchestration, make_user
+from tests.builders import make_configuration
+from tests.e2e.conftest import Open
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
 ]
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
-    """Open an address as a person of a role who is logged in."""
-    contexts = []
-
-    def begin(address: str, *, scripts: bool = True, zone: str = "Europe/Prague") -> Page:
-        context = browser.new_context(
-            java_script_enabled=scripts, timezone_id=zone, base_url=live_server.url
-        )
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        page = context.new_page()
-        page.goto(f"{reverse('login')}?next={address}")
-        page.fill("input[name=username]", "editor")
-        page.fill("input[name=password]", PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_url(f"**{address}")
-        return page
-
-    yield begin
-    for context in contexts:
-        context.close()
 
 
 @pytest.fixture
 def configuration() -> Configuration:
-    make_user(role="Editor", name="editor")
     return make_configuration(name="Sample configuration")
 
 
@@ -260,32 +233,3 @@ def test_it_works_without_javascript(open_page: Open, configuration: Configurati
     expect(page.locator(".toast-item")).to_contain_text("Sample configuration has been automated.")
     schedule = Schedule.objects.select_related("orchestration").get()
     assert (schedule.orchestration.name, schedule.cron) == ("Plain", "0 7 1,15 * *")
-
-
-def test_schedules_are_added_changed_switched_and_removed_in_place(
-    open_page: Open, configuration: Configuration
-) -> None:
-    orchestration = make_orchestration([[configuration]], name="Nightly")
-    page = open_page(orchestration.get_absolute_url())
-    listed = page.locator("#schedule-list")
-    listed.get_by_role("link", name="Add schedule").click()
-    page.get_by_label("Name", exact=True).fill("Noon")
-    page.get_by_label("Schedule", exact=True).select_option("daily")
-    page.get_by_role("button", name="20", exact=True).click()
-    expect(page.locator("#schedule-preview .moment")).to_have_count(20)
-    page.get_by_role("button", name="Set up schedule").last.click()
-    expect(listed).to_contain_text("Every day at 12:00, UTC")
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    listed.get_by_role("link", name="Edit Noon").click()
-    page.get_by_label("Schedule", exact=True).select_option("twice-a-day")
-    page.get_by_role("button", name="Save schedule").last.click()
-    expect(listed).to_contain_text("Every day at 05:00 and 17:00, UTC")
-    switch = listed.get_by_role("switch", name="Enabled: Noon")
-    switch.press("Space")
-    expect(listed).to_contain_text("No next run")
-    expect(switch).not_to_be_checked()
-    expect(switch).to_be_focused()
-    listed.get_by_role("link", name="Remove Noon").click()
-    page.get_by_role("button", name="Remove schedule").click()
-    expect(listed).to_contain_text("No schedule yet")
-    assert Schedule.objects.get().deleted_at is not None

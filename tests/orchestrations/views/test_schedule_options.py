@@ -16,10 +16,11 @@ from orchestrations.models import Calendar, Orchestration, Schedule
 from orchestrations.services.schedules import create_schedule
 from orchestrator_site.lib import cron as crons
 from tests.builders import make_empty_orchestration, make_user
+from tests.pages import values_posted
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 22, 18, 22, tzinfo=UTC)
-CUSTOM = {"preset": "custom", "timezone": "Europe/Prague", "shown": "cron", "mode": "cron"}
+CUSTOM = {"tab": "custom", "timezone": "Europe/Prague", "shown": "cron", "mode": "cron"}
 
 
 @pytest.fixture(autouse=True)
@@ -48,25 +49,6 @@ def text_of(body: str) -> str:
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)))
 
 
-def values_of(body: str) -> dict[str, list[str]]:
-    """What the form would post, as a browser reads it."""
-    form = body[body.index('id="schedule-form"') :]
-    found: dict[str, list[str]] = {}
-    for tag in re.findall(r"<input[^>]*>", form):
-        attrs = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
-        if "name" not in attrs or (attrs.get("type") == "radio" and " checked" not in tag):
-            continue
-        found.setdefault(attrs["name"], []).append(html.unescape(attrs.get("value", "")))
-    for name, options in re.findall(r'<select name="([^"]+)"(.*?)</select>', form, re.DOTALL):
-        found[name] = re.findall(r'<option value="([^"]*)"[^>]* selected', options)
-    for name, text in re.findall(
-        r'<textarea name="([^"]+)"[^>]*>\n?(.*?)</textarea>', form, re.DOTALL
-    ):
-        found[name] = [html.unescape(text)]
-    found.pop("csrfmiddlewaretoken", None)
-    return found
-
-
 @pytest.mark.parametrize(
     ("label", "words"),
     [
@@ -83,9 +65,9 @@ def test_a_quick_choice_puts_a_schedule_in(
     body = page.get(reverse("schedule-new", args=[orchestration.pk])).content.decode()
     found = re.search(rf'name="action" value="([^"]+)"[^>]*>{label}</button>', body)
     assert found is not None
-    shown = show(page, orchestration, **values_of(body) | {"action": html.unescape(found[1])})
+    shown = show(page, orchestration, **values_posted(body) | {"action": html.unescape(found[1])})
     assert f'<p class="schedule-words">{words}</p>' in shown
-    sent = page.post(reverse("schedule-new", args=[orchestration.pk]), values_of(shown))
+    sent = page.post(reverse("schedule-new", args=[orchestration.pk]), values_posted(shown))
     assert sent.status_code == 302
     wanted = crons.parse(html.unescape(found[1]).removeprefix("take:"))
     assert wanted.fires_like(crons.parse(Schedule.objects.get().cron))
@@ -93,7 +75,7 @@ def test_a_quick_choice_puts_a_schedule_in(
 
 def test_an_interval_is_chosen_by_its_fields(page: Client, orchestration: Orchestration) -> None:
     interval = {
-        "preset": "custom",
+        "tab": "custom",
         "timezone": "Europe/Prague",
         "shown": "every",
         "mode": "every",
@@ -107,7 +89,7 @@ def test_an_interval_is_chosen_by_its_fields(page: Client, orchestration: Orches
     assert sent.status_code == 302
     assert Schedule.objects.get().cron == "@every 7 minutes from 2026-11-22 19:30"
     again = page.get(reverse("schedule-edit", args=[Schedule.objects.get().pk])).content.decode()
-    kept = values_of(again)
+    kept = values_posted(again)
     assert (kept["mode"], kept["every_count"], kept["every_unit"]) == (
         ["every"],
         ["7"],
@@ -127,7 +109,7 @@ def test_a_wrong_interval_keeps_what_was_typed(
     page: Client, orchestration: Orchestration, count: str, message: str
 ) -> None:
     values = {
-        "preset": "custom",
+        "tab": "custom",
         "shown": "every",
         "mode": "every",
         "every_count": count,
@@ -138,7 +120,7 @@ def test_a_wrong_interval_keeps_what_was_typed(
     sent = page.post(reverse("schedule-new", args=[orchestration.pk]), values)
     assert sent.status_code == 422
     assert message in html.unescape(sent.content.decode())
-    assert values_of(sent.content.decode())["every_count"] == [count]
+    assert values_posted(sent.content.decode())["every_count"] == [count]
 
 
 def test_a_step_that_is_no_interval_offers_one(page: Client, orchestration: Orchestration) -> None:
@@ -147,19 +129,19 @@ def test_a_step_that_is_no_interval_offers_one(page: Client, orchestration: Orch
     taken = re.search(r'name="action" value="(take:[^"]+)"[^>]*>Run every 7 minutes instead', body)
     assert taken is not None
     assert taken[1] == "take:@every 7 minutes from 2026-11-22 19:25"
-    after = show(page, orchestration, **values_of(body) | {"action": taken[1]})
-    assert values_of(after)["mode"] == ["every"]
+    after = show(page, orchestration, **values_posted(body) | {"action": taken[1]})
+    assert values_posted(after)["mode"] == ["every"]
     assert "Every 7 minutes from 22 November 2026 19:25" in after
 
 
 def test_a_mode_carries_the_schedule_along(page: Client, orchestration: Orchestration) -> None:
     body = show(page, orchestration, **CUSTOM, cron="*/7 * * * *")
-    as_interval = show(page, orchestration, **values_of(body) | {"mode": "every"})
-    assert values_of(as_interval)["every_count"] == ["7"]
-    as_cron = show(page, orchestration, **values_of(as_interval) | {"mode": "cron"})
-    assert values_of(as_cron)["cron"] == ["@every 7 minutes from 2026-11-22 19:25"]
-    as_picker = show(page, orchestration, **values_of(as_cron) | {"mode": "picker"})
-    assert values_of(as_picker)["mode"] == ["cron"]
+    as_interval = show(page, orchestration, **values_posted(body) | {"mode": "every"})
+    assert values_posted(as_interval)["every_count"] == ["7"]
+    as_cron = show(page, orchestration, **values_posted(as_interval) | {"mode": "cron"})
+    assert values_posted(as_cron)["cron"] == ["@every 7 minutes from 2026-11-22 19:25"]
+    as_picker = show(page, orchestration, **values_posted(as_cron) | {"mode": "picker"})
+    assert values_posted(as_picker)["mode"] == ["cron"]
     assert "cannot show this schedule, so it stays a cron expression" in as_picker
 
 
@@ -219,7 +201,7 @@ def test_all_options_arrive_and_come_back(page: Client, orchestration: Orchestra
     assert found.variables == {"region": "EU", "day": "today"}
     body = page.get(reverse("schedule-edit", args=[found.pk])).content.decode()
     assert '<details id="schedule-options" class="schedule-options" open>' in body
-    shown = values_of(body)
+    shown = values_posted(body)
     assert {name: shown[name] for name in OPTIONS if name != "variables"} == {
         name: [value] for name, value in OPTIONS.items() if name != "variables"
     }
@@ -234,7 +216,7 @@ def test_seconds_that_nobody_typed_are_kept(page: Client, orchestration: Orchest
         orchestration, cron="0 7 * * *", timezone="UTC", user=None, valid_to=moment
     )
     body = page.get(reverse("schedule-edit", args=[schedule.pk])).content.decode()
-    page.post(reverse("schedule-edit", args=[schedule.pk]), values_of(body))
+    page.post(reverse("schedule-edit", args=[schedule.pk]), values_posted(body))
     schedule.refresh_from_db()
     assert schedule.valid_to == moment
 

@@ -20,13 +20,19 @@ from orchestrations.models import Orchestration, Schedule, Slot
 from orchestrations.services.orchestrations import move_to_trash, set_enabled
 from orchestrations.services.schedules import create_schedule, delete_schedule
 from tests.builders import make_empty_orchestration, make_run, make_user
-from tests.pages import text_of
+from tests.pages import text_of, values_posted
 
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 11, 22, 18, 22, tzinfo=UTC)
 HTMX = {"HX-Request": "true"}
-DAILY = {"name": "Noon", "preset": "daily", "timezone": "Europe/Prague"}
+DAILY = {
+    "name": "Noon",
+    "tab": "daily",
+    "at_hour": "12",
+    "at_minute": "0",
+    "timezone": "Europe/Prague",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -66,12 +72,6 @@ def new_url(orchestration: Orchestration) -> str:
 
 def url(name: str, schedule: Schedule) -> str:
     return reverse(f"schedule-{name}", args=[schedule.pk])
-
-
-def selected(response: Any, name: str) -> list[str]:
-    body = response.content.decode()
-    select = re.search(rf'<select name="{name}".*?</select>', body, re.DOTALL)
-    return re.findall(r'<option value="([^"]*)" selected', select[0]) if select else []
 
 
 def test_it_lists_schedules_with_words_zones_and_last_moments(
@@ -165,7 +165,7 @@ def test_without_javascript_it_leads_to_the_orchestration(
 
 
 def test_wrong_input_keeps_the_dialog(page: Client, orchestration: Orchestration) -> None:
-    wrong = {"name": "Mine", "preset": "custom", "mode": "cron", "cron": "61 * * * *"}
+    wrong = {"name": "Mine", "tab": "custom", "mode": "cron", "cron": "61 * * * *"}
     response = page.post(new_url(orchestration), wrong, headers=HTMX)
     assert response.status_code == 422
     assert "61 is not a minute, use 0 to 59." in text_of(response)
@@ -174,29 +174,31 @@ def test_wrong_input_keeps_the_dialog(page: Client, orchestration: Orchestration
 
 
 @pytest.mark.parametrize(
-    ("cron", "preset", "period", "chips"),
+    ("cron", "tab", "shown"),
     [
-        ("0 12 * * *", "daily", [], {}),
-        ("0 5,17 * * *", "twice-a-day", [], {}),
-        ("0 9 * * 1-5", "custom", ["week"], {"weekdays": list("12345"), "hours": ["9"]}),
-        ("5 4 3 2 *", "custom", ["year"], {"days": ["3"], "months": ["2"], "minutes": ["5"]}),
+        ("7 * * * *", "hourly", {"at_minute": ["7"]}),
+        ("0 12 * * *", "daily", {"at_hour": ["12"], "at_minute": ["0"]}),
+        ("0 9 * * 1-5", "weekly", {"on_days": list("12345"), "at_hour": ["9"]}),
+        ("0 5,17 * * *", "custom", {"period": ["day"], "hours": ["5", "17"]}),
+        ("5 4 3 2 *", "custom", {"period": ["year"], "days": ["3"], "months": ["2"]}),
+        ("*/15 9-17 * * *", "custom", {"mode": ["cron"], "cron": ["*/15 9-17 * * *"]}),
     ],
 )
-def test_editing_shows_the_schedule_as_it_is(
+def test_editing_opens_the_tab_that_says_the_schedule(
     page: Client,
     orchestration: Orchestration,
     cron: str,
-    preset: str,
-    period: list[str],
-    chips: dict[str, list[str]],
+    tab: str,
+    shown: dict[str, list[str]],
 ) -> None:
     schedule = make(orchestration, cron, timezone="Europe/Prague", name="Mine")
-    response = page.get(url("edit", schedule), headers=HTMX)
-    assert 'value="Mine"' in response.content.decode()
-    assert selected(response, "preset") == [preset]
-    assert selected(response, "timezone") == ["Europe/Prague"]
-    assert selected(response, "period") == period
-    assert {name: selected(response, name) for name in chips} == chips
+    values = values_posted(page.get(url("edit", schedule), headers=HTMX).content.decode())
+    assert {name: values[name] for name in shown} == shown
+    assert (values["name"], values["timezone"]) == (["Mine"], ["Europe/Prague"])
+    assert values["tab"] == [tab]
+    assert page.post(url("edit", schedule), values).status_code == 302
+    schedule.refresh_from_db()
+    assert (schedule.cron, schedule.timezone) == (cron, "Europe/Prague")
 
 
 def test_editing_what_the_picker_cannot_show_begins_with_the_expression(
@@ -204,7 +206,7 @@ def test_editing_what_the_picker_cannot_show_begins_with_the_expression(
 ) -> None:
     response = page.get(url("edit", make(orchestration, "*/15 9-17 * * *")), headers=HTMX)
     assert re.search(r'name="cron" value="\*/15 9-17 \* \* \*"', response.content.decode())
-    assert selected(response, "preset") == ["custom"]
+    assert values_posted(response.content.decode())["tab"] == ["custom"]
 
 
 def test_a_stored_expression_that_cannot_be_read_is_shown_with_its_error(
@@ -234,7 +236,7 @@ def test_saving_unchanged_keeps_the_expression_as_it_was_written(
     schedule = make(orchestration, "0 9 * * 1-5")
     picked = {
         "name": "Renamed",
-        "preset": "custom",
+        "tab": "custom",
         "mode": "picker",
         "shown": "picker",
         "period": "week",

@@ -166,6 +166,12 @@ def test_a_reason_is_escaped_and_its_runs_are_linked() -> None:
     )
 
 
+@pytest.mark.parametrize("late", ["1 sec", "5 min", "2 hr 5 min", "1 day", "3 days 2 hr"])
+def test_how_late_it_was_run_is_no_run(late: str) -> None:
+    said = f"Missed, run {late} late. Waits behind "
+    assert with_runs(f"{said}run 7.") == f'{said}<a href="/runs/7/">run 7</a>.'
+
+
 def test_a_summary_names_the_most_frequent_first() -> None:
     slots = [Slot(outcome=outcome) for outcome in ("missed", "fired", "fired")]
     assert slot_summary(slots) == "The last 3 moments, oldest first: 2 fired, 1 missed."

@@ -160,7 +160,7 @@ def test_the_forecast_by_api(viewer: Client) -> None:
 
 def dialog(orchestration: Orchestration, cron: str, **fields: str) -> str:
     data = {
-        "preset": "custom",
+        "tab": "custom",
         "mode": "cron",
         "cron": cron,
         "timezone": "UTC",

@@ -74,14 +74,41 @@ def test_the_line_says_what_is_too_old_and_when_it_falls_back(page: Client) -> N
     with time_machine.travel(NOON, tick=False) as clock:
         update_table(ORDERS)
         clock.shift(10 * MINUTE)
-        assert "1 of 2 updated since the last run · runs with what is there at 12:30" in line(
-            page, trigger
+        said = (
+            "1 of 2 updated since the last run · waiting 10 min · runs with what is there at 12:30"
         )
+        assert said in line(page, trigger)
         clock.shift(60 * MINUTE)
         shown = line(page, trigger)
         assert "0 of 2 updated since the last run" in shown
         assert "too old: updated" in shown
         assert "counts for 60 min" in shown
+
+
+def test_the_line_says_how_long_the_first_has_been_waiting(page: Client) -> None:
+    trigger = make_trigger(ORDERS, ITEMS, "in.c-shop.prices")
+    with time_machine.travel(NOON, tick=False) as clock:
+        assert "waiting" not in line(page, trigger)  # nothing came yet
+        update_table(ITEMS)
+        assert "1 of 3 updated since the last run · waiting under 1 sec ·" in line(page, trigger)
+        clock.shift(40 * MINUTE)
+        update_table(ORDERS)
+        clock.shift(15 * MINUTE)
+        assert "2 of 3 updated since the last run · waiting 55 min ·" in line(page, trigger)
+        update_table(ITEMS)  # the update that it would use is a new one
+        assert "2 of 3 updated since the last run · waiting 15 min ·" in line(page, trigger)
+        update_table("in.c-shop.prices")
+        assert "waiting" not in line(page, trigger)  # all is there
+
+
+def test_one_that_is_off_waits_for_nothing(page: Client) -> None:
+    trigger = make_trigger(ORDERS, ITEMS)
+    with time_machine.travel(NOON, tick=False) as clock:
+        update_table(ORDERS)
+        clock.shift(10 * MINUTE)
+        assert "waiting 10 min" in line(page, trigger)
+        Trigger.objects.update(is_enabled=False)
+        assert "waiting" not in line(page, trigger)
 
 
 def test_a_fallback_says_what_did_not_come(page: Client) -> None:
