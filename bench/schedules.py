@@ -37,11 +37,14 @@ WORKER = [*CELERY, "worker", "-Q", "control", "-P", "threads", "-c", "4", "--log
 def main() -> None:
     """Measure what is named on the command line, or all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", help="due, edit, idle, punctuality; default: all")
+    parser.add_argument(
+        "what", nargs="*", help="due, edit, idle, punctuality, question; default: all"
+    )
     parser.add_argument("--schedules", type=int, default=10_000, help="due at once, and edited in")
     parser.add_argument("--edits", type=int, default=50)
     parser.add_argument("--seconds", type=int, default=20, help="of an idle beat")
     parser.add_argument("--each-minute", type=int, default=50, help="schedules for punctuality")
+    parser.add_argument("--off", type=int, default=500, help="orchestrations that were off")
     parser.add_argument("--minutes", type=int, default=3, help="for punctuality")
     options = parser.parse_args()
     home = tempfile.mkdtemp(prefix="orchestrator-bench-")
@@ -360,11 +363,28 @@ def punctual(command: list[str], options: argparse.Namespace) -> dict[str, int]:
     }
 
 
+def question(options: argparse.Namespace) -> dict[str, object]:
+    """Count what orchestrations missed that were off for a year: before many are switched on."""
+    from django.utils import timezone
+
+    from orchestrations.models import Orchestration, Schedule
+    from orchestrations.services.arming import missed_of_all
+
+    make(options.off, lambda _: "* * * * *")
+    now = timezone.now()
+    Orchestration.objects.update(is_enabled=False)
+    Schedule.objects.update(next_fire_at=None, off_since=now - timedelta(days=365))
+    began = time.perf_counter()
+    found = missed_of_all(list(Orchestration.objects.all()), now)
+    return {"schedules": len(found), "seconds": round(time.perf_counter() - began, 2)}
+
+
 MEASURES: dict[str, Callable[[argparse.Namespace], dict[str, object]]] = {
     "due": due,
     "edit": edit,
     "idle": idle,
     "punctuality": punctuality,
+    "question": question,
 }
 
 if __name__ == "__main__":
