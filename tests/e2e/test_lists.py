@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 
 import pytest
-from django.urls import reverse
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import expect
 
 from orchestrations.enums import RunStatus
 from orchestrations.models import Orchestration
 from tests.builders import (
-    PASSWORD,
     make_configuration,
     make_empty_orchestration,
     make_orchestration,
     make_run,
-    make_user,
 )
+from tests.e2e.conftest import Open
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
-    """Open an address as an Editor who is logged in."""
-    make_user(role="Editor", name="editor")
-    contexts = []
-
-    def begin(address: str, *, scripts: bool = True) -> Page:
-        context = browser.new_context(java_script_enabled=scripts, base_url=live_server.url)
-        contexts.append(context)
-        context.set_default_timeout(20_000)
-        page = context.new_page()
-        page.goto(f"{reverse('login')}?next={address}")
-        page.fill("input[name=username]", "editor")
-        page.fill("input[name=password]", PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_url(f"**{address}")
-        return page
-
-    yield begin
-    for context in contexts:
-        context.close()
 
 
 def test_a_search_is_completed_by_keyboard_and_stays_in_the_address(open_page: Open) -> None:

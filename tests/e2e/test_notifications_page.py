@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import expect
 
 from orchestrations.models import Orchestration
 from orchestrations.services.notifications import notifications_of, save_notifications
 from orchestrations.services.recipients import clear_text
-from tests.builders import PASSWORD, make_empty_orchestration, make_user
+from tests.builders import make_empty_orchestration
+from tests.e2e.conftest import Open
 from tests.receivers import HookServer, Reply
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-Open = Callable[..., Page]
 
 
 @pytest.fixture
 def orchestration() -> Orchestration:
-    make_user(role="Editor", name="editor")
     return make_empty_orchestration(name="Nightly")
-
-
-@pytest.fixture
-def open_page(
-    browser: Browser, live_server: LiveServer, orchestration: Orchestration
-) -> Iterator[Open]:
-    contexts = []
-
-    def begin(*, scripts: bool = True) -> Page:
-        context = browser.new_context(java_script_enabled=scripts, base_url=live_server.url)
-        contexts.append(context)
-        context.set_default_timeout(15_000)
-        page = context.new_page()
-        address = reverse("notifications", args=[orchestration.pk])
-        page.goto(f"{reverse('login')}?next={address}")
-        page.fill("input[name=username]", "editor")
-        page.fill("input[name=password]", PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_url(f"**{address}")
-        return page
-
-    yield begin
-    for context in contexts:
-        context.close()
 
 
 def told(orchestration: Orchestration) -> list[tuple[str, str]]:
@@ -57,7 +29,7 @@ def test_addresses_are_typed_as_chips_saved_and_tested(
     open_page: Open, orchestration: Orchestration, hook: HookServer
 ) -> None:
     hook.replies = [Reply(200), Reply(404, b"gone")]
-    page = open_page()
+    page = open_page(reverse("notifications", args=[orchestration.pk]))
     errors = page.get_by_role("combobox", name="Errors", exact=True)
     errors.click()
     page.keyboard.type("ann@example.com")
@@ -88,7 +60,7 @@ def test_enter_takes_what_was_typed_not_whom_it_resembles(
     open_page: Open, orchestration: Orchestration
 ) -> None:
     save_notifications(orchestration, [{"event": "error", "address": "ann@example.com"}], user=None)
-    page = open_page()
+    page = open_page(reverse("notifications", args=[orchestration.pk]))
     page.get_by_role("combobox", name="Warnings", exact=True).click()
     page.keyboard.type("nn@example.com")
     page.keyboard.press("Enter")
@@ -104,7 +76,7 @@ def test_enter_takes_what_was_typed_not_whom_it_resembles(
 
 
 def test_what_is_wrong_stays_typed(open_page: Open, orchestration: Orchestration) -> None:
-    page = open_page()
+    page = open_page(reverse("notifications", args=[orchestration.pk]))
     page.get_by_role("combobox", name="Warnings", exact=True).click()
     page.keyboard.type("ann")
     page.keyboard.press("Enter")
@@ -117,7 +89,7 @@ def test_what_is_wrong_stays_typed(open_page: Open, orchestration: Orchestration
 def test_it_works_without_javascript(open_page: Open, orchestration: Orchestration) -> None:
     url = "https://hooks.slack.com/services/T000/B000/abcdefgha1B2"
     save_notifications(orchestration, [{"event": "error", "address": url}], user=None)
-    page = open_page(scripts=False)
+    page = open_page(reverse("notifications", args=[orchestration.pk]), scripts=False)
     page.get_by_label("Success", exact=True).fill("ann@example.com\nbob@example.com")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("The notifications have been saved.")).to_be_visible()

@@ -245,6 +245,17 @@ def test_a_ready_made_schedule_opens_its_tab_and_offers_what_was_written() -> No
     assert again.replaced == "0 9 1 * *"
 
 
+def test_a_ready_made_custom_schedule_offers_what_it_replaced() -> None:
+    custom = switched(opened("0 9 L * *"), cron="0 9 1 * *")
+    month = switched(custom.data, action="take:0 0 L * *")
+    assert said(month, "tab", "cron") == {"tab": ["custom"], "cron": ["0 0 L * *"]}
+    assert month.replaced == "0 9 1 * *"
+    same = switched(month.data, action="take:0 0 L * *")
+    assert same.replaced == ""
+    fresh = switched(timing.fresh_tabs(), action="take:0 0 L * *")
+    assert (said(fresh, "tab"), fresh.replaced) == ({"tab": ["custom"]}, "")
+
+
 def test_an_interval_is_kept_too() -> None:
     every = "@every 7 hours from 2026-11-22 19:30"
     daily = switched(opened(every), tab="daily", at_hour="3")
