@@ -11,6 +11,7 @@ from orchestrator_site.lib.durations import humanize
 WIDTH = 1000.0  # units of the axis
 NARROWEST = 2.0
 LABELS = 8
+LABEL_SHARE = 0.07  # of the axis that a label takes
 HOUR = timedelta(hours=1)
 STEPS = [n * HOUR for n in (1, 2, 3, 6, 12, 24, 48, 168)]
 
@@ -76,7 +77,9 @@ class Axis:
             if at.astimezone(self.end.tzinfo) >= self.begin:
                 is_day = at.hour == 0
                 label = f"{at:%a} {at.day} {at:%b}" if is_day else f"{at:%H:%M}"
-                found.append(Tick(self.x(at.astimezone(self.end.tzinfo)), label, is_day))
+                x = self.x(at.astimezone(self.end.tzinfo))
+                # Words that would be cut off at the end are left out.
+                found.append(Tick(x, label if x < WIDTH * (1 - LABEL_SHARE) else "", is_day))
             at = (at.replace(tzinfo=None) + step).replace(tzinfo=zone)
         return found
 

@@ -25,6 +25,7 @@ GONE = timedelta(seconds=15)
 SHOWN = timedelta(hours=1)
 DAY = timedelta(days=1)
 OUTAGES_SHOWN = 20
+STATES = ("there", "gone", "stopped")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Seen:
     """One process and whether it is there."""
 
     process: Process
-    state: str  # there, gone, stopped
+    state: str  # one of STATES
 
     @property
     def clock(self) -> str:
@@ -99,9 +100,10 @@ def status(now: datetime) -> Status:
 
 
 def seen_processes(now: datetime) -> list[Seen]:
-    """Return the processes of the last hour, and whether each is there."""
+    """Return the processes of the last hour, those that are there first, stopped ones last."""
     rows = Process.objects.filter(seen_at__gte=now - SHOWN)
-    return [Seen(row, _state(row, now)) for row in rows]
+    found = [Seen(row, _state(row, now)) for row in rows]
+    return sorted(found, key=lambda seen: STATES.index(seen.state))
 
 
 def _state(process: Process, now: datetime) -> str:

@@ -127,7 +127,7 @@ def test_the_banner_is_empty_while_all_is_well_and_changes_nothing_where_not(
     beat.seen_at = timezone.now() - timedelta(seconds=40)
     beat.save()
     banner = viewer.get("/status/banner/", headers=HTMX).content.decode()
-    assert "nothing fires." in banner
+    assert "Nothing fires since" in banner
     assert not Outage.objects.exists()
 
 
