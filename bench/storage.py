@@ -84,7 +84,21 @@ def upsert(source: Path, folder: Path) -> int:
     return sum(found["rows"] for found in deletes)
 
 
-WORK = {"bare": bare, "ours": ours, "upsert": upsert}
+def refused(_source: Path, folder: Path) -> int:
+    """Refuse a file of which half of the lines lack a column; returns the number of lines."""
+    from components.exceptions import ImportRejected
+
+    lines = 200_000
+    bad = folder / "bad.csv"
+    bad.write_text("a,b\n" + "1,2\n" * lines + "3\n" * lines)
+    try:
+        ours(bad, folder)
+    except ImportRejected:
+        return 2 * lines
+    sys.exit("A file with bad lines was not refused.")
+
+
+WORK = {"bare": bare, "ours": ours, "upsert": upsert, "refused": refused}
 
 
 def measure(what: str, source: Path) -> None:
@@ -135,6 +149,7 @@ def main() -> None:
             for what, lines in found.items():
                 lines.append(run(what, source))
         run("upsert", source)
+        run("refused", source)
         size = source.stat().st_size
     middle = {
         what: {
