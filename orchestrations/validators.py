@@ -21,6 +21,7 @@ MAX_ID = 2**63 - 1
 MAX_VARIABLES = 100
 MAX_VALUE = 10_000
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")  # NUL, and half surrogate pairs
 MAX_SECONDS = 30 * 24 * 3600
 
 Item = Mapping[str, Any]
@@ -93,7 +94,7 @@ def variable_errors(variables: Any) -> dict[str, str]:
             errors[f"variables.{name}"] = (
                 "A name is a letter and then letters, digits, _, - or ., 64 characters at most."
             )
-        elif not isinstance(value, str) or len(value) > MAX_VALUE or "\0" in value:
+        elif not isinstance(value, str) or len(value) > MAX_VALUE or UNSTORABLE.search(value):
             errors[f"variables.{name}"] = f"Use a text of {MAX_VALUE} characters or fewer."
     return errors
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -54,15 +55,21 @@ def words(schedule: Schedule) -> str:
 def coming(n: int = 10) -> list[Coming]:
     """Return the next `n` moments of all schedules that are on, soonest first; two queries.
 
-    Moments that fall in a pause, and those after a schedule's end, are left out.
+    Moments that fall in a pause, those after a schedule's end, and schedules that cannot be read
+    are left out.
     """
     ready = active_schedules().filter(next_fire_at__isnull=False)
     ready = ready.select_related("orchestration", "calendar")
     is_paused = Q(paused_until__gt=F("next_fire_at"))
     soonest = ready.exclude(is_paused).order_by("next_fire_at", "pk")[:n]
     paused = ready.filter(is_paused).order_by("paused_until", "pk")[:MOST_PAUSED]
-    merged = heapq.merge(*(_ahead(schedule) for schedule in (*soonest, *paused)))
+    merged = heapq.merge(*(_readable(schedule) for schedule in (*soonest, *paused)))
     return [Coming(at, schedule) for at, _, schedule in islice(merged, n)]
+
+
+def _readable(schedule: Schedule) -> Iterator[tuple[datetime, int, Schedule]]:
+    with suppress(crons.CronError, crons.ZoneError):
+        yield from _ahead(schedule)
 
 
 def next_run_of(schedule: Schedule) -> datetime | None:

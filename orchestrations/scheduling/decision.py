@@ -124,7 +124,8 @@ def decide(
 
 def _told(decision: Decision, occurrence: Occurrence) -> Decision:
     """Return a decision that also says what moved its moment there."""
-    note = clock_note(occurrence) if occurrence.kind == "gap" else None
+    is_said = occurrence.held  # it is the reason then
+    note = clock_note(occurrence) if occurrence.kind == "gap" and not is_said else None
     reason = " ".join(text for text in (note and f"{note}.", decision.reason) if text)
     return replace(decision, kind=SlotKind(occurrence.kind), reason=reason)
 

@@ -55,6 +55,8 @@ MESSAGES = 50
 # A caller that stalls in the middle (stopped, its machine gone) loses its locks after so long.
 STALL_LIMIT = "20s"
 INSTANT = timedelta(microseconds=1)
+# Characters. One reason that is too long would keep its whole batch from being written.
+LONGEST_REASON = 500
 UNREADABLE = (cron.CronError, cron.ZoneError)
 
 logger = logging.getLogger(__name__)
@@ -74,13 +76,14 @@ class FireReport:
 class SwitchedOn:
     """A schedule is being switched on: what to do about the time `off`, in place of its policies.
 
-    `chosen_by` names who chose it; empty where nobody was asked.
+    `chosen_by` names who chose it; empty where nobody was asked. `window` is in minutes.
     """
 
     misfire: Misfire
     limit: int
     off: Downtime
     overlap: Overlap
+    window: int | None = None
     chosen_by: str = ""
 
 
@@ -169,7 +172,7 @@ def _fire(now: datetime, batch: int, only: int | None, switched: SwitchedOn | No
     if switched is not None:
         for schedule in schedules:  # never saved: only `next_fire_at` is
             schedule.misfire, schedule.misfire_limit = switched.misfire, switched.limit
-            schedule.misfire_window, schedule.overlap = None, switched.overlap
+            schedule.misfire_window, schedule.overlap = switched.window, switched.overlap
     part = max(1, SLOTS_AT_ONCE // len(schedules))
     dues = [_due_or_refused(schedule, now, part) for schedule in schedules]
     known = _known(dues, now)
@@ -256,7 +259,7 @@ def _due(schedule: Schedule, now: datetime, part: int) -> _Due:
     try:
         moments, following = _moments(schedule, since, horizon, part)
     except UNREADABLE as error:
-        rejected = (SlotOutcome.REJECTED, f"The schedule cannot be read: {error}"[:500])
+        rejected = (SlotOutcome.REJECTED, f"The schedule cannot be read: {error}")
         return _Due(schedule, [cron.Occurrence(since, since, "normal")], None, rejected)
     if refusal is not None and following is not None and following > horizon:
         following = None
@@ -384,7 +387,13 @@ def _ask_to_terminate(decisions: Sequence[tuple[Schedule, Decision]], now: datet
 def _write(
     decisions: Sequence[tuple[Schedule, Decision]], known: _Known, now: datetime
 ) -> list[int]:
-    """Insert the slots and, in the same transaction, the runs that some of them start."""
+    """Insert the slots and, in the same transaction, the runs that some of them start.
+
+    A run that is to make room for another of this batch is marked from the start.
+    """
+    ends = {
+        schedule.orchestration_id: n for n, (schedule, d) in enumerate(decisions) if d.terminate
+    }
     runs = Run.objects.bulk_create(
         Run(
             orchestration_id=schedule.orchestration_id,
@@ -394,8 +403,9 @@ def _write(
             scheduled_for=decision.due_at,
             variables=schedule.variables,
             rung_at=now,
+            terminate_at=now if n < ends.get(schedule.orchestration_id, 0) else None,
         )
-        for schedule, decision in decisions
+        for n, (schedule, decision) in enumerate(decisions)
         if decision.make_run
     )
     RunEvent.objects.bulk_create(
@@ -413,7 +423,7 @@ def _write(
             schedule=schedule,
             due_at=decision.due_at,
             outcome=decision.outcome,
-            reason=decision.reason,
+            reason=decision.reason[:LONGEST_REASON],
             kind=decision.kind,
             lead=schedule.lead,
             run=run_of.get((schedule.pk, decision.due_at)),

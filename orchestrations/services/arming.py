@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ from django.contrib.auth.models import User
 from orchestrations.enums import Misfire, Overlap
 from orchestrations.models import Orchestration, Schedule
 from orchestrations.scheduling.decision import Downtime
-from orchestrations.scheduling.slots import SwitchedOn, fire_due, latest, upcoming
+from orchestrations.scheduling.slots import UNREADABLE, SwitchedOn, fire_due, latest, upcoming
 from orchestrations.services.projection import project
 from orchestrations.services.ready_by import lead_for
 from orchestrator_site.lib import cron as crons
@@ -60,14 +61,24 @@ def is_on(schedule: Schedule) -> bool:
     )
 
 
-def arm(schedule: Schedule, now: datetime) -> None:
-    """Set the next due moment after `now`; nothing before it is made up for."""
+def arm(schedule: Schedule, now: datetime, *, was_on: bool = False) -> None:
+    """Set the next due moment after `now`; nothing before it is made up for.
+
+    Of one that `was_on` all is decided that it would have started by now with the lead that it had.
+    One that cannot be read is due at once: it gets the slot that says so.
+    """
+    before = schedule.ahead
     schedule.lead = lead_for(schedule)
     if not is_on(schedule):
         schedule.next_fire_at = None
         schedule.off_since = schedule.off_since and now
         return
-    due_at = upcoming(schedule, now + schedule.ahead)
+    # A lead that grew leaves moments between that were not due yet: they start at once.
+    ahead = min(before, schedule.ahead) if was_on else schedule.ahead
+    try:
+        due_at = upcoming(schedule, now + ahead)
+    except UNREADABLE:
+        due_at = now + schedule.ahead
     schedule.next_fire_at = due_at and due_at - schedule.ahead
     schedule.off_since = schedule.off_by = None
 
@@ -92,14 +103,17 @@ def switch(
             _wake(schedule, now, user, catch_up)
         schedule.save()
     else:
-        if schedule.off_since is None:
+        # One that was never on has missed nothing.
+        was_on = schedule.next_fire_at is not None
+        if schedule.off_since is None and was_on:
             schedule.off_by = user
         schedule.save()
         # Moments that are due already get their slot, which says that it was switched off.
         settle(schedule.pk, now)
         in_trash = schedule.orchestration.deleted_at is not None
         schedule.next_fire_at = None
-        schedule.off_since = None if in_trash else schedule.off_since or now
+        since = schedule.off_since or (now if was_on else None)
+        schedule.off_since = None if in_trash else since
         schedule.save()
     project(schedule, enabled=is_on(schedule))
 
@@ -109,8 +123,14 @@ def missed_of(schedule: Schedule, now: datetime, *, most: int = MOST_WRITTEN) ->
 
     Moments that a calendar holds or that fall into a pause are not missed. Counts up to `most`.
     """
-    if schedule.off_since is None:
+    try:
+        return None if schedule.off_since is None else _missed(schedule, now, most)
+    except UNREADABLE:
         return None
+
+
+def _missed(schedule: Schedule, now: datetime, most: int) -> Missed | None:
+    assert schedule.off_since is not None  # noqa: S101  # the caller looks
     after, until = _span_of_runs(schedule, _off(schedule, now))
     # Started early, while its lead was longer.
     slots = schedule.slots.filter(due_at__gt=after, due_at__lte=until)
@@ -162,7 +182,9 @@ def _wake(schedule: Schedule, now: datetime, user: User | None, catch_up: CatchU
     off = None if schedule.off_since is None else _off(schedule, now)
     arm(schedule, now)
     chosen = catch_up or CatchUp(Misfire(schedule.misfire), schedule.misfire_limit)
-    first = None if off is None else _first(schedule, off, chosen)
+    first = None
+    with suppress(*UNREADABLE):
+        first = None if off is None else _first(schedule, off, chosen)
     if off is None or first is None:
         return
     following = schedule.next_fire_at
@@ -173,6 +195,7 @@ def _wake(schedule: Schedule, now: datetime, user: User | None, catch_up: CatchU
         chosen.limit,
         Downtime(off.since, now, words),
         overlap=Overlap(schedule.overlap) if catch_up is None else Overlap.QUEUE_ALL,
+        window=schedule.misfire_window if catch_up is None else None,
         chosen_by=user.get_username() if user and catch_up else "",
     )
     settle(schedule.pk, now, switched)

@@ -31,7 +31,13 @@ def project(schedule: Schedule, *, enabled: bool) -> None:
     task = PeriodicTask.objects.select_related("crontab").filter(name=name).first()
     if task is None:
         task = PeriodicTask(name=name, crontab=CrontabSchedule())
-    crontab = _crontab_of(schedule) | {"timezone": schedule.timezone}
+    try:
+        crontab = _crontab_of(schedule) | {"timezone": schedule.timezone}
+    except crons.CronError:
+        crontab = {}
+    if not crontab or not crons.is_zone(schedule.timezone):  # never due
+        withdraw(schedule.pk)
+        return
     with audit.silence():  # the entry of the schedule tells of it
         _save(schedule, task, crontab, enabled=enabled)
 

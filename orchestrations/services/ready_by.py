@@ -17,6 +17,7 @@ from orchestrations.insights.lead import lead_of
 from orchestrations.models import Orchestration, Run, Schedule
 from orchestrations.queries.durations import times_to_ready
 from orchestrator_site.lib.bell import ring
+from orchestrator_site.lib.database_clock import database_now
 
 
 def lead_for(schedule: Schedule) -> int:
@@ -43,7 +44,8 @@ def retime(orchestration_id: int) -> int:
     if not found.exists():
         return 0
     rows = _ready_by(orchestration_id).select_for_update(no_key=True).order_by("pk")
-    return sum(_move(schedule, lead_for(schedule)) for schedule in rows)
+    now = database_now()
+    return sum(_move(schedule, _possible(schedule, lead_for(schedule), now)) for schedule in rows)
 
 
 def expected_delay(run: Run, ready_at: datetime) -> timedelta | None:
@@ -71,6 +73,14 @@ def _ready_by(orchestration_id: int) -> QuerySet[Schedule]:
         confidence__isnull=False,
         off_since__isnull=True,
     )
+
+
+def _possible(schedule: Schedule, lead: int, now: datetime) -> int:
+    """Return a lead by which the next moment starts now at the earliest: it is not missed yet."""
+    if schedule.next_due_at is None or lead <= schedule.lead:
+        return lead
+    left = int((schedule.next_due_at - now).total_seconds())
+    return max(schedule.lead, min(lead, left))
 
 
 def _move(schedule: Schedule, lead: int) -> bool:

@@ -13,6 +13,7 @@ from orchestrations.exceptions import InvalidSchedule
 from orchestrations.models import Calendar, Schedule
 from orchestrations.scheduling.preview import check_timing
 from orchestrations.validators import variable_errors
+from orchestrator_site.lib.moments import FIRST_YEAR, LAST_YEAR
 
 MOST_MISFIRES = 100
 LONGEST_NAME = 200
@@ -30,6 +31,9 @@ NUMBERS = {
     "misfire_window": (1, LONGEST_WINDOW),
     "confidence": (LEAST_CONFIDENCE, MOST_CONFIDENCE),
 }
+
+
+MOMENTS = ("valid_from", "valid_to", "paused_until")
 
 
 class Options(TypedDict, total=False):
@@ -60,7 +64,7 @@ def check_schedule(schedule: Schedule) -> None:
     schedule.name = schedule.name.strip()
     if len(schedule.name) > LONGEST_NAME:
         wrong["name"] = f"The name is longer than {LONGEST_NAME} characters."
-    said = (*CHOICES, *NUMBERS, "valid_from", "valid_to")
+    said = (*CHOICES, *NUMBERS, *MOMENTS)
     wrong.update(option_errors({field: getattr(schedule, field) for field in said}))
     if wrong:
         raise InvalidSchedule(" ".join(wrong.values()), fields=wrong)
@@ -75,6 +79,10 @@ def option_errors(said: Mapping[str, Any]) -> dict[str, str]:
     for field, allowed in CHOICES.items():
         if field in said and said[field] not in allowed.values:
             wrong[field] = f"This takes one of: {', '.join(allowed.values)}."
+    for field in MOMENTS:
+        at = said.get(field)
+        if isinstance(at, datetime) and not FIRST_YEAR <= at.year <= LAST_YEAR:
+            wrong[field] = f"Use a year from {FIRST_YEAR} to {LAST_YEAR}."
     first, last = said.get("valid_from"), said.get("valid_to")
     if first and last and last <= first:
         wrong["valid_to"] = "The end must come after the beginning."

@@ -21,7 +21,7 @@ from orchestrations.scheduling.preview import Preview, PreviewMoment, preview
 from orchestrations.scheduling.slots import fire_due
 from orchestrations.services.arming import CatchUp, arm, is_on, settle, switch
 from orchestrations.services.projection import project, withdraw
-from orchestrations.services.schedule_checks import Options, check_schedule
+from orchestrations.services.schedule_checks import MOMENTS, Options, check_schedule
 from orchestrations.services.versions import record_version, schedule_design
 from orchestrator_site.lib import cron as crons
 from orchestrator_site.lib.cron_words import describe_cron
@@ -50,7 +50,6 @@ TIMING = (
     *("cron", "timezone", "gap", "repeat", "calendar_id", "on_held", "confidence"),
     *("valid_from", "valid_to"),
 )
-MOMENTS = ("valid_from", "valid_to", "paused_until")
 HOUSEKEEPING = (
     ("components.tasks.recover_jobs", 10, IntervalSchedule.SECONDS),
     ("orchestrations.tasks.recover_runs", 10, IntervalSchedule.SECONDS),
@@ -138,8 +137,10 @@ def update_schedule(
     if schedule.paused_until != paused_until:
         schedule.paused_by = user if schedule.paused_until else None
     check_schedule(schedule)
-    if timing != [getattr(schedule, field) for field in TIMING]:
-        arm(schedule, now)
+    is_changed = timing != [getattr(schedule, field) for field in TIMING]
+    # One that could not be read before may be readable now.
+    if is_changed or (is_on(schedule) and schedule.next_fire_at is None):
+        arm(schedule, now, was_on=schedule.next_fire_at is not None)
     schedule.save()
     project(schedule, enabled=is_on(schedule))
     if enabled is not None and enabled != schedule.is_enabled:
@@ -247,12 +248,18 @@ def on_calendar_changed(calendar: Calendar) -> None:
 
     Call it in the same transaction, after saving the calendar.
     """
-    found = calendar.schedules.filter(deleted_at=None, next_fire_at__isnull=False)
+    # Also those that are on and never due: until now it may have held all, or been unreadable.
+    found = calendar.schedules.filter(
+        deleted_at=None,
+        is_enabled=True,
+        orchestration__is_enabled=True,
+        orchestration__deleted_at=None,
+    )
     for row in found.select_related("orchestration").order_by("orchestration_id", "pk"):
         schedule, now = _locked(row), database_now()
         settle(schedule.pk, now)
         schedule.refresh_from_db()
-        arm(schedule, now)
+        arm(schedule, now, was_on=schedule.next_fire_at is not None)
         schedule.save(update_fields=["next_fire_at", "lead", "off_since", "off_by", "updated_at"])
 
 
@@ -325,7 +332,7 @@ def _restore(schedule: Schedule, design: ScheduleDesign, *, was_on: bool) -> Non
     check_schedule(schedule)
     if not (was_on and is_on(schedule)) or timing != [getattr(schedule, f) for f in TIMING]:
         schedule.off_since = now
-        arm(schedule, now)
+        arm(schedule, now, was_on=was_on)
     schedule.save()
     project(schedule, enabled=is_on(schedule))
 

@@ -108,8 +108,7 @@ def create_trigger(  # noqa: PLR0913  # keyword-only: one for each thing people 
         created_by=user,
         **needs,
     )
-    if trigger.kind == TriggerKind.WEBHOOK:
-        trigger.hook_key, trigger.hook_secret = secrets.token_urlsafe(18), _new_secret()[1]
+    _give_address(trigger)
     keys = _checked(trigger, tables)
     trigger.save()
     _watch(trigger, keys)
@@ -138,14 +137,17 @@ def update_trigger(
         _hold(tables)
     trigger = _locked(trigger)
     before = trigger_design(trigger)
-    watched = trigger.place, trigger.pattern
+    watched, awaited = (trigger.place, trigger.pattern), (trigger.kind, trigger.source_id)
     for field, value in changes.items():
         setattr(trigger, field, value)
     if enabled is not None:
         trigger.is_enabled = enabled
+    _give_address(trigger)
     keys = _checked(trigger, _keys(trigger) if tables is None else tables)
     if watched != (trigger.place, trigger.pattern):
         _look_anew(trigger)
+    if awaited != (trigger.kind, trigger.source_id):
+        _forget_events(trigger)
     trigger.save()
     _watch(trigger, keys)
     _look(trigger)
@@ -195,6 +197,7 @@ def undelete_trigger(trigger: Trigger, *, user: User | None = None, amend: bool 
     if locked.deleted_at is not None:
         locked.deleted_at = None
         _look_anew(locked)
+        _forget_events(locked)
         locked.save()
         locked.tables.update(updated_at=None, version=None)
         sentence = f"Brought trigger “{title(locked, _keys(locked))}” back."
@@ -250,6 +253,17 @@ def _look_anew(trigger: Trigger) -> None:
     """Let files that are there now count as old; the caller saves."""
     trigger.looked_at, trigger.problem = None, ""
     trigger.files.all().delete()
+
+
+def _forget_events(trigger: Trigger) -> None:
+    """Let what came for the trigger as it was start nothing any more."""
+    trigger.arrivals.filter(used_at=None).delete()
+
+
+def _give_address(trigger: Trigger) -> None:
+    """Give a webhook that has none an address, and a secret that nobody has seen."""
+    if trigger.kind == TriggerKind.WEBHOOK and not trigger.hook_key:
+        trigger.hook_key, trigger.hook_secret = secrets.token_urlsafe(18), _new_secret()[1]
 
 
 def _lock(orchestration: Orchestration) -> None:
@@ -351,6 +365,8 @@ def _needs_errors(said: Mapping[str, Any], tables: Sequence[str]) -> dict[str, s
         wrong["needs"] = f"This takes one of: {', '.join(TriggerNeeds.values)}."
     elif said["needs"] == TriggerNeeds.SOME and not 1 <= said["quorum"] <= len(tables):
         wrong["quorum"] = f"This takes a whole number from 1 to {len(tables)}, the tables chosen."
+    elif not 1 <= said["quorum"] <= MOST_TABLES:
+        wrong["quorum"] = f"This takes a whole number from 1 to {MOST_TABLES}."
     for field in ("fresh_for", "fallback_after"):
         if said[field] is not None and not 1 <= said[field] <= LONGEST_COOLDOWN:
             wrong[field] = f"This takes a whole number of minutes from 1 to {LONGEST_COOLDOWN}."

@@ -47,6 +47,8 @@ def _moved(plain: Iterator[Occurrence], zone: ZoneInfo, days: DayRules) -> Itera
     for occurrence in plain:
         yield from _before(waiting, occurrence.at)
         held = _held(occurrence, days)
+        if occurrence.held and waiting and waiting[0][0] == occurrence.at:
+            continue  # the one that is moved there runs, and stands for what a gap skips
         if not held.held or occurrence.held:
             _drop(waiting, occurrence.at)
             yield held
@@ -76,11 +78,17 @@ def _drop(waiting: list[tuple[datetime, datetime, Occurrence]], at: datetime) ->
 
 
 def _target(wall: datetime, zone: ZoneInfo, days: DayRules) -> datetime | None:
-    """Return when (naive UTC) a held moment runs instead; None where a year has no such day."""
+    """Return when (naive UTC) a held moment runs instead; None where a year has no such day.
+
+    Where the clock jumps over that time, the end of the gap must be free as well.
+    """
     for number in range(1, MOST_DAYS + 1):
         later = wall + number * DAY
-        if not days.reason(later):
-            return at_wall(zone, later)
+        if days.reason(later):
+            continue
+        target = at_wall(zone, later)
+        if not days.reason(target + offset_at(zone, target)):
+            return target
     return None
 
 

@@ -23,9 +23,10 @@ from orchestrations.services.exchange.documents import (
 from orchestrations.services.exchange.keys import KEY, KEY_HELP, MAX_KEY
 from orchestrations.services.exchange.problems import Path
 from orchestrations.services.exchange.reading import Documents
-from orchestrations.services.schedule_checks import option_errors
+from orchestrations.services.schedule_checks import MOMENTS, option_errors
 from orchestrations.services.triggers import OUTCOMES, trigger_errors
 from orchestrations.validators import variable_errors
+from orchestrator_site.lib.moments import FIRST_YEAR, LAST_YEAR
 
 Kind = type | tuple[type, ...]
 TEXT, WHOLE, SWITCH, LIST, GROUP = str, int, bool, list, dict
@@ -89,7 +90,6 @@ SCHEDULE: dict[str, Any] = {
     "enabled": SWITCH,
     "variables": GROUP,
 }
-MOMENTS = ("valid_from", "valid_to", "paused_until")
 TRIGGER: dict[str, Any] = {
     "name": TEXT,
     "tables": LIST,
@@ -308,6 +308,9 @@ class _Checker:
             moment = datetime.fromisoformat(value)
         except ValueError:
             moment = None
+        if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            self.documents.problem(path, f"Use a year from {FIRST_YEAR} to {LAST_YEAR}.")
+            return None
         if moment is None or moment.tzinfo is None:
             text = "Use a moment with its zone, such as 2026-11-01T06:00:00+00:00."
             self.documents.problem(path, text)

@@ -472,3 +472,59 @@ def test_one_schedule_that_cannot_be_decided_leaves_the_others_alone(
     assert f"Schedule {bad.pk}, error {reference}." in caplog.text
     assert "Traceback" in caplog.text
     assert not fire_due(NOON).slots
+
+
+@pytest.mark.parametrize("first", [Overlap.QUEUE_ALL, Overlap.TERMINATE])
+def test_a_run_of_the_same_moment_makes_room_too(first: Overlap) -> None:
+    orchestration = make_empty_orchestration()
+    one = make_schedule(NOON, orchestration=orchestration, overlap=first)
+    two = make_schedule(NOON, orchestration=orchestration, overlap=Overlap.TERMINATE)
+
+    fire_due(NOON)
+
+    ended, kept = one.slots.get().run, two.slots.get().run
+    assert ended is not None
+    assert kept is not None
+    assert (ended.terminate_at, kept.terminate_at) == (NOON, None)
+    assert two.slots.get().reason.startswith("Terminates the run due at 2026-06-01 12:00 UTC")
+
+
+def test_a_reason_that_is_too_long_is_cut_and_stops_nothing() -> None:
+    calendar = Calendar.objects.create(
+        name="C",
+        windows=[{"begins": "2026-06-01T11:00", "ends": "2026-06-01T13:00", "name": "w" * 600}],
+    )
+    held, good = make_schedule(NOON, calendar=calendar), make_schedule(NOON)
+
+    fire_due(NOON)
+
+    assert len(held.slots.get().reason) == 500
+    assert outcomes(good) == [(NOON, SlotOutcome.FIRED)]
+
+
+def test_what_is_moved_into_a_gap_that_is_held_too_has_one_moment() -> None:
+    """London, 2026-03-29: the hour from 01:00 does not exist; Saturdays are moved to that day."""
+    begin = datetime(2026, 3, 28, 0, tzinfo=UTC)
+    calendar = Calendar.objects.create(
+        name="C",
+        weekdays=[5],
+        windows=[{"begins": "2026-03-29T02:00", "ends": "2026-03-29T12:00", "name": ""}],
+    )
+    schedule = make_schedule(
+        begin,
+        cron="*/30 1-3 * * *",
+        timezone="Europe/London",
+        calendar=calendar,
+        on_held="move",
+        misfire="all",
+        overlap="queue_all",
+    )
+    now = datetime(2026, 3, 31, 12, tzinfo=UTC)
+    drain(now)
+
+    due = [at for at, _ in outcomes(schedule)]
+    assert len(due) == len(set(due)) > 0
+    schedule.refresh_from_db()
+    assert schedule.next_fire_at is not None
+    assert schedule.next_fire_at > now
+    assert not [slot for slot in schedule.slots.all() if slot.reason.count("does not exist") > 1]

@@ -11,6 +11,7 @@ import time_machine
 
 from orchestrations.enums import Misfire, Overlap, RunStatus, SlotOutcome, StartedBy
 from orchestrations.models import Calendar, Orchestration, Run, Schedule
+from orchestrations.queries.schedules import coming
 from orchestrations.scheduling.slots import fire_due
 from orchestrations.services import arming, schedules
 from orchestrations.services.arming import CatchUp, missed_of, missed_of_all
@@ -189,6 +190,50 @@ def test_of_many_schedules_each_is_counted_up_to_its_share(
     assert [(m.count, m.is_more, m.last) for m in found] == [(20, True, now)] * 3
     alone = missed_of_all(orchestrations[:1], now)
     assert [(m.count, m.is_more) for m in alone] == [(60, False)]
+
+
+def test_one_that_was_never_on_has_missed_nothing() -> None:
+    orchestration = make_empty_orchestration()
+    with time_machine.travel(NOON, tick=False):
+        schedule = create(orchestration=orchestration, enabled=False)
+        set_enabled(orchestration, enabled=False)
+        set_enabled(orchestration, enabled=True)
+
+    assert missed_of(fresh(schedule), NOON + 4 * HOUR) is None
+    on_at(NOON + 4 * HOUR, schedule)
+    assert due_of(schedule) == []
+    assert fresh(schedule).next_fire_at == NOON + 5 * HOUR
+
+
+def test_where_nobody_was_asked_what_is_too_long_ago_is_not_made_up_for() -> None:
+    with time_machine.travel(NOON, tick=False):
+        schedule = create("0 13 * * *", misfire_window=30)
+    off_at(NOON, schedule)
+    on_at(NOON + 10 * HOUR, schedule)
+
+    assert schedule.slots.get().outcome == SlotOutcome.MISSED
+
+
+@pytest.mark.parametrize("broken", [{"timezone": "Atlantis/Capital"}, {"cron": "61 * * * *"}])
+def test_one_that_cannot_be_read_any_more_keeps_nothing_else_from_being_switched(
+    broken: dict[str, str],
+) -> None:
+    """As after an update of the zones, or of this software."""
+    orchestration, calendar = make_empty_orchestration(), Calendar.objects.create(name="C")
+    with time_machine.travel(NOON, tick=False):
+        bad, good = (create(orchestration=orchestration, calendar=calendar) for _ in range(2))
+        Schedule.objects.filter(pk=bad.pk).update(**broken)
+        schedules.on_calendar_changed(calendar)
+        set_enabled(orchestration, enabled=False)
+    with time_machine.travel(NOON + HOUR, tick=False):
+        assert [m.schedule for m in missed_of_all([orchestration], NOON + HOUR)] == [good]
+        set_enabled(orchestration, enabled=True)
+        fire_due(NOON + HOUR)
+        found = coming()
+
+    assert {each.schedule for each in found} == {good}
+    assert bad.slots.latest("pk").outcome == SlotOutcome.REJECTED
+    assert good.slots.get().outcome == SlotOutcome.FIRED
 
 
 CRONS = ["*/10 * * * *", "0 * * * *", "30 2 * * *", "*/30 1-4 * * *", "15 0,12 * * *"]

@@ -7,14 +7,18 @@ import time_machine
 from django.test import Client
 
 from components.enums import JobStatus
-from orchestrations.enums import RunStatus, StartedBy
-from orchestrations.models import Delivery, Orchestration, Run, Schedule, Slot
+from orchestrations.enums import Misfire, RunStatus, StartedBy
+from orchestrations.models import Calendar, Delivery, Orchestration, Run, Schedule, Slot
 from orchestrations.scheduling.slots import fire_due
 from orchestrations.services.notices import watch_runs
 from orchestrations.services.notifications import save_notifications
 from orchestrations.services.ready_by import retime
 from orchestrations.services.runs import start_run
-from orchestrations.services.schedules import create_schedule, update_schedule
+from orchestrations.services.schedules import (
+    create_schedule,
+    on_calendar_changed,
+    update_schedule,
+)
 from tests.builders import make_configuration, make_orchestration, make_run
 from tests.control import Control
 
@@ -79,8 +83,9 @@ def test_history_moves_the_start_and_never_the_moment(
         schedule = ready_at_seven(orchestration, confidence=50)
     fire_due(SEVEN - 20 * MINUTE)  # decided: the next one is tomorrow's, whatever the lead becomes
     took(orchestration, length, length)
-    assert retime(orchestration.pk) == 1
-    assert retime(orchestration.pk) == 0
+    with time_machine.travel(SEVEN - 20 * MINUTE, tick=False):
+        assert retime(orchestration.pk) == 1
+        assert retime(orchestration.pk) == 0
     schedule.refresh_from_db()
     tomorrow = SEVEN + timedelta(days=1)
     assert schedule.next_fire_at == tomorrow - length * MINUTE
@@ -98,9 +103,38 @@ def test_the_end_of_a_run_moves_the_start(control: Control, orchestration: Orche
         clock.shift(25 * MINUTE)
         control.end(run, "t1", JobStatus.SUCCESS)
     assert control.retimed == [orchestration.pk]
-    retime(orchestration.pk)
+    with time_machine.travel(NIGHT + 25 * MINUTE, tick=False):
+        retime(orchestration.pk)
     schedule.refresh_from_db()
     assert (schedule.lead, schedule.next_fire_at) == (25 * 60, SEVEN - 25 * MINUTE)
+
+
+@pytest.mark.parametrize("how", ["history", "valid_to", "confidence", "calendar"])
+def test_a_lead_that_grows_past_now_starts_the_next_moment_at_once(
+    orchestration: Orchestration, how: str
+) -> None:
+    took(orchestration, *range(1, 11))
+    calendar = Calendar.objects.create(name="Open")
+    with time_machine.travel(NIGHT, tick=False):
+        schedule = ready_at_seven(orchestration, confidence=50)
+        schedule = update_schedule(schedule, calendar=calendar, misfire=Misfire.SKIP)
+    now = SEVEN - 6 * MINUTE  # a minute before its start
+    with time_machine.travel(now, tick=False):
+        if how != "confidence":
+            took(orchestration, *[30] * 20)
+        if how == "history":
+            retime(orchestration.pk)
+        elif how == "calendar":
+            on_calendar_changed(calendar)
+        elif how == "confidence":
+            update_schedule(schedule, confidence=99)
+        else:
+            update_schedule(schedule, valid_to=SEVEN + timedelta(days=9))
+    fire_due(now)
+
+    assert list(Slot.objects.values_list("due_at", flat=True)) == [SEVEN]
+    schedule.refresh_from_db()
+    assert schedule.next_due_at == SEVEN + timedelta(days=1)
 
 
 def test_one_that_only_starts_has_no_lead(orchestration: Orchestration) -> None:

@@ -11,15 +11,23 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from components.enums import JobStatus
 from orchestrations.enums import RunStatus, StartedBy, TriggerKind
+from orchestrations.exceptions import InvalidTrigger
 from orchestrations.models import Orchestration, Run, Trigger, TriggerEvent
-from orchestrations.scheduling.triggers import fire_ready
+from orchestrations.scheduling.triggers import fire_ready, note_event
 from orchestrations.services.followers import circle_of
 from orchestrations.services.orchestrations import move_to_trash
 from orchestrations.services.runs import start_run, terminate_run
-from orchestrations.services.triggers import create_trigger, new_hook_secret
+from orchestrations.services.triggers import (
+    create_trigger,
+    delete_trigger,
+    new_hook_secret,
+    undelete_trigger,
+    update_trigger,
+)
 from tests.builders import (
     make_configuration,
     make_empty_orchestration,
@@ -254,6 +262,7 @@ def test_who_does_not_know_the_secret_learns_nothing(
         ("[1]", 'Send a JSON object such as {"variables": {"day": "2026-12-24"}}.'),
         ('{"variables": [1]}', 'Send a JSON object such as {"variables": {"day": "2026-12-24"}}.'),
         ("[" * 100_000, "The body is no JSON; send an object, or nothing."),
+        ('{"variables": {"a": "\\ud800"}}', "Use a text of 10000 characters or fewer."),
     ],
 )
 def test_a_body_that_says_nothing_is_refused(
@@ -299,3 +308,37 @@ def test_the_secret_is_shown_once_and_stored_as_cipher(client: Client) -> None:
         assert secret not in client.get(page).content.decode()
     again = client.post(reverse("trigger-secret", args=[trigger.pk]), headers=HTMX)
     assert again.context["secret"] != secret
+
+
+def test_what_came_for_a_trigger_that_was_removed_or_that_waits_for_another_is_forgotten(
+    hook: tuple[Trigger, str],
+) -> None:
+    trigger, _ = hook
+    note_event(trigger.pk, "call:1", at=timezone.now(), details={"kind": "hook"})
+    delete_trigger(trigger)
+    undelete_trigger(trigger)
+    assert not trigger.arrivals.filter(used_at=None).exists()
+
+    one, other = make_empty_orchestration(), make_empty_orchestration()
+    after = create_trigger(
+        make_empty_orchestration(), user=None, kind=TriggerKind.ORCHESTRATION, source_id=one.pk
+    )
+    note_event(after.pk, "run:1", at=timezone.now(), details={"kind": "run"})
+    update_trigger(after, cooldown=9)
+    assert after.arrivals.filter(used_at=None).exists()
+    update_trigger(after, source_id=other.pk)
+    assert not after.arrivals.filter(used_at=None).exists()
+
+
+def test_one_that_becomes_a_webhook_gets_an_address() -> None:
+    trigger = create_trigger(make_empty_orchestration(), user=None, tables=["in.c-a.b"])
+    trigger = update_trigger(trigger, kind=TriggerKind.WEBHOOK, tables=[])
+    assert trigger.hook_key
+    assert trigger.hook_secret
+
+
+@pytest.mark.parametrize("quorum", [-1, 0, 101, 10**20])
+def test_a_quorum_that_nobody_asks_for_is_checked_too(quorum: int) -> None:
+    with pytest.raises(InvalidTrigger) as caught:
+        create_trigger(make_empty_orchestration(), user=None, tables=["in.c-a.b"], quorum=quorum)
+    assert set(caught.value.fields) == {"quorum"}
