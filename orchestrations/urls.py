@@ -49,7 +49,7 @@ urlpatterns: list[URLPattern] = [
         name="trigger-source-new",
     ),
     path("triggers/<int:pk>/secret/", triggers.trigger_secret, name="trigger-secret"),
-    path("hooks/<str:key>/", hooks.hook, name="hook"),
+    path("hooks/<slug:key>/", hooks.hook, name="hook"),
     path("triggers/<int:pk>/", triggers.trigger_edit, name="trigger-edit"),
     path("triggers/<int:pk>/switch/", triggers.trigger_switch, name="trigger-switch"),
     path("triggers/<int:pk>/run/", triggers.trigger_run, name="trigger-run"),

@@ -87,6 +87,9 @@ def _note(trigger: Trigger, found: Iterable[Found], now: datetime) -> int:
         elif row.gone_at:
             row.gone_at = None
             row.save()
+        elif row.seen_at > now:  # by a clock that was set back since
+            row.seen_at = now
+            row.save()
         elif not row.is_noted and now - row.seen_at >= STILL:
             row.is_noted = True
             row.save()

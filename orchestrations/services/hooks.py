@@ -52,7 +52,9 @@ def take_call(trigger: Trigger, call: Call) -> tuple[str, bool]:
     Raises InvalidTrigger where its body is no JSON object, or its variables are none.
     """
     variables = variables_of(call)
-    key = call.key[:LONGEST_KEY] or secrets.token_hex(12)
+    key = call.key or secrets.token_hex(12)
+    if len(key) > LONGEST_KEY:
+        key = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
     details = {
         "kind": "hook",
         "from": call.address,

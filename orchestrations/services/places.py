@@ -78,8 +78,10 @@ def look(place: str, pattern: str) -> list[Found]:
     wanted = pattern or "*"
     found = []
     for each in files:
-        # A name that is no UTF-8 cannot be stored; another program would not read it either.
-        if fnmatch.fnmatchcase(each.name, wanted) and each.name.isprintable():
+        # Programs that copy write to hidden files first. A name that is no UTF-8 cannot be stored;
+        # another program would not read it either.
+        is_hidden = each.name.startswith(".") and not wanted.startswith(".")
+        if fnmatch.fnmatchcase(each.name, wanted) and each.name.isprintable() and not is_hidden:
             found.append(each)
         if len(found) > MOST_FILES:
             raise PlaceError(f"More than {MOST_FILES:,} files fit; move old ones away.")

@@ -144,9 +144,10 @@ def update_trigger(
         trigger.is_enabled = enabled
     _give_address(trigger)
     keys = _checked(trigger, _keys(trigger) if tables is None else tables)
-    if watched != (trigger.place, trigger.pattern):
+    is_elsewhere = watched != (trigger.place, trigger.pattern)
+    if is_elsewhere:
         _look_anew(trigger)
-    if awaited != (trigger.kind, trigger.source_id):
+    if is_elsewhere or awaited != (trigger.kind, trigger.source_id):
         _forget_events(trigger)
     trigger.save()
     _watch(trigger, keys)
@@ -315,6 +316,11 @@ def _checked(trigger: Trigger, tables: Sequence[str]) -> list[str]:
     said = {name: getattr(trigger, name) for name in ("name", "cooldown", "kind", *NEEDS)}
     trigger.place, trigger.pattern = trigger.place.strip(), trigger.pattern.strip()
     trigger.outcomes = sorted(set(trigger.outcomes))
+    # What belongs to another kind is not kept: nobody would see it.
+    if trigger.kind != TriggerKind.FILES:
+        trigger.place = trigger.pattern = ""
+    if trigger.kind != TriggerKind.ORCHESTRATION:
+        trigger.source, trigger.outcomes = None, []
     said |= {"source_id": trigger.source_id, "outcomes": trigger.outcomes}
     said |= {"place": trigger.place, "pattern": trigger.pattern}
     wrong |= trigger_errors(said, keys)

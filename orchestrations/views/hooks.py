@@ -24,7 +24,7 @@ def hook(request: HttpRequest, key: str) -> HttpResponse:
 
     With the header `X-Dry-Run` it is checked as any other, and starts nothing.
     """
-    if len(request.body) > hooks.LARGEST_BODY:
+    if int(request.headers.get("content-length") or 0) > hooks.LARGEST_BODY:
         return _refused(413, "too_large", f"A body may have {hooks.LARGEST_BODY} bytes at most.")
     call = _call(request)
     trigger = hooks.find_hook(key, call)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 NEVER, OPEN, ANYBODY, VIEWER, OPERATOR, EDITOR, ADMIN = range(-1, 6)
 ROLES = {None: ANYBODY, "Viewer": VIEWER, "Operator": OPERATOR, "Editor": EDITOR, "Admin": ADMIN}
-OTHERS = ("api/v1/", "admin/", "hooks/<str:key>/", "metrics")  # have tests of their own
+OTHERS = ("api/v1/", "admin/", "hooks/<slug:key>/", "metrics")  # have tests of their own
 
 # What GET and what POST need at least.
 ADDRESSES = {

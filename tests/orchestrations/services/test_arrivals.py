@@ -143,6 +143,38 @@ def test_one_trigger_that_fails_keeps_no_other_from_being_looked_at(
     assert f"Trigger {bad.pk}, error {reference}." in caplog.messages
 
 
+def test_hidden_files_are_not_complete_unless_they_are_asked_for(incoming: Path) -> None:
+    waiting(incoming)
+    waiting(incoming, ".*.csv")
+    looks(1)
+    (incoming / ".a.csv.Xy12Zq").write_text("x")
+    (incoming / ".b.csv").write_text("x")
+
+    assert looks(2, NOON + LOOK) == [0, 1]
+    assert TriggerEvent.objects.get().details["words"].startswith(".b.csv")
+
+
+def test_a_clock_that_was_set_back_keeps_no_file_waiting(incoming: Path) -> None:
+    waiting(incoming)
+    looks(1)
+    (incoming / "a.csv").write_text("x")
+    watch_files(NOON + timedelta(hours=1))
+
+    assert looks(3, NOON + LOOK) == [0, 1, 0]
+
+
+def test_what_came_to_another_place_starts_nothing(incoming: Path) -> None:
+    for name in ("x", "y"):
+        (incoming / name).mkdir()
+    trigger = waiting(incoming / "x")
+    looks(1)
+    (incoming / "x" / "a.csv").write_text("x")
+    assert looks(2, NOON + LOOK) == [0, 1]
+    triggers.update_trigger(trigger, place=str(incoming / "y"))
+
+    assert sweep(NOON + timedelta(hours=1)) == []
+
+
 def test_names_that_do_not_fit_folders_and_links_do_not_count(incoming: Path) -> None:
     waiting(incoming, "*.csv")
     looks(1)

@@ -276,8 +276,31 @@ def test_a_body_that_says_nothing_is_refused(
 
 def test_a_body_that_is_too_large_is_refused(client: Client, hook: tuple[Trigger, str]) -> None:
     trigger, secret = hook
-    answer = call(client, trigger, " " * 1_048_577, Authorization=f"Bearer {secret}")
-    assert answer.status_code == 413
+    for size in (1_048_577, 9_000_000):
+        answer = call(client, trigger, " " * size, Authorization=f"Bearer {secret}")
+        assert (answer.status_code, answer["Content-Type"]) == (413, "application/json")
+
+
+def test_long_keys_that_begin_alike_are_two(client: Client, hook: tuple[Trigger, str]) -> None:
+    trigger, secret = hook
+    headers = {"Authorization": f"Bearer {secret}"}
+    found = [
+        call(client, trigger, "", **headers, **{"Idempotency-Key": "k" * 200 + end}).json()
+        for end in ("a", "b", "a")
+    ]
+    assert [each["is_new"] for each in found] == [True, True, False]
+
+
+def test_what_belongs_to_another_kind_is_not_kept() -> None:
+    trigger = create_trigger(
+        make_empty_orchestration(),
+        user=None,
+        kind=TriggerKind.WEBHOOK,
+        place="a\0",
+        pattern="\0",
+        outcomes=["\0"],
+    )
+    assert (trigger.place, trigger.pattern, trigger.outcomes) == ("", "", [])
 
 
 def test_calls_are_limited(client: Client, hook: tuple[Trigger, str], settings: Any) -> None:
