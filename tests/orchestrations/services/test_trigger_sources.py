@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ from tests.builders import (
     make_user,
 )
 from tests.control import Control
-from tests.pages import text_of
+from tests.pages import client_of, text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -365,3 +366,14 @@ def test_a_quorum_that_nobody_asks_for_is_checked_too(quorum: int) -> None:
     with pytest.raises(InvalidTrigger) as caught:
         create_trigger(make_empty_orchestration(), user=None, tables=["in.c-a.b"], quorum=quorum)
     assert set(caught.value.fields) == {"quorum"}
+
+
+def test_enter_saves_the_webhook_and_makes_no_other_secret(hook: tuple[Trigger, str]) -> None:
+    """A browser presses the first button of a form that sends it."""
+    trigger, _ = hook
+    html = client_of("Editor").get(reverse("trigger-edit", args=[trigger.pk])).content.decode()
+    form = html[html.index('id="trigger-form"') :]
+    buttons = re.findall(r'<button type="submit"[^>]*>', form)
+
+    assert "formaction" not in buttons[0]
+    assert any("formaction" in button for button in buttons)
