@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from orchestrations.enums import SlotOutcome
 from orchestrations.models import SlotCheck
 from orchestrations.queries.schedules import active_schedules, slot_count
 from orchestrator_site.lib.cron import CronError, ZoneError
@@ -22,7 +23,8 @@ logger = logging.getLogger(__name__)
 def check_slots(now: datetime | None = None, *, back: timedelta = BACK) -> SlotCheck:
     """Count the slots of the last `back` of every schedule that is on; write down the result.
 
-    A schedule is counted from its last change at most, since it may have said something else.
+    A schedule is counted from its last change at most, since it may have said something else. One
+    that sleeps since its last moment was rejected misses one, until somebody saves it.
     """
     now = now or timezone.now()
     schedules = moments = missing = 0
@@ -41,6 +43,15 @@ def check_slots(now: datetime | None = None, *, back: timedelta = BACK) -> SlotC
         examples += [
             {"schedule": schedule.pk, "due_at": moment.isoformat()} for moment in counted.missing
         ]
+    sleeping = active_schedules().filter(
+        next_fire_at__isnull=True, is_enabled=True, orchestration__is_enabled=True
+    )
+    for schedule in sleeping.order_by("pk").iterator():
+        last = schedule.slots.order_by("-due_at").first()
+        if last is not None and last.outcome == SlotOutcome.REJECTED:
+            schedules += 1
+            missing += 1
+            examples.append({"schedule": schedule.pk, "error": last.reason})
     if missing:
         logger.error("%d of %d due moments have no slot.", missing, moments)
     check = SlotCheck.objects.create(

@@ -55,6 +55,20 @@ def test_a_schedule_that_cannot_be_read_counts_as_missing(hourly: Schedule) -> N
     assert check.examples[0]["error"].startswith("The cron expression has 1 field")
 
 
+@pytest.mark.parametrize(("enabled", "missing"), [(True, 1), (False, 0)])
+def test_one_that_sleeps_after_its_moment_was_rejected_counts_as_missing(
+    *, enabled: bool, missing: int
+) -> None:
+    schedule = make_schedule(NOON, cron="nonsense")
+    fire_due(NOON)
+    Schedule.objects.update(is_enabled=enabled)
+
+    check = check_slots(NOON + 5 * HOUR)
+
+    assert check.missing == missing
+    assert [each["schedule"] for each in check.examples] == [schedule.pk] * missing
+
+
 def test_old_counts_are_swept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slot_checks, "KEPT", 2)
     for n in range(4):
