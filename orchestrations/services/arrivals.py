@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from orchestrations.enums import TriggerKind
@@ -31,15 +33,22 @@ REMEMBERED = timedelta(days=7)
 LONGEST_PROBLEM = 500
 
 logger = logging.getLogger(__name__)
+_looking = threading.Lock()
 
 
 def watch_files(now: datetime | None = None) -> int:
     """Look at the places of all triggers that wait for files; return how many arrived.
 
-    One that cannot be looked at says why, and keeps no other waiting.
+    One that cannot be looked at says why. One look at a time in a process: a place that hangs takes
+    one thread of a worker and no more.
     """
-    waiting = active_triggers().filter(kind=TriggerKind.FILES).order_by("pk")
-    return sum(look_at(trigger, now or timezone.now()) for trigger in list(waiting))
+    if not _looking.acquire(blocking=False):
+        return 0
+    try:
+        waiting = active_triggers().filter(kind=TriggerKind.FILES).order_by("pk")
+        return sum(look_at(trigger, now or timezone.now()) for trigger in list(waiting))
+    finally:
+        _looking.release()
 
 
 def look_at(trigger: Trigger, now: datetime) -> int:
@@ -66,7 +75,10 @@ def _note(trigger: Trigger, found: Iterable[Found], now: datetime) -> int:
     locked = rows.first()
     if locked is None:  # it was changed or removed while its place was read
         return 0
-    known = {row.name: row for row in locked.files.all()}
+    found = list(found)
+    # Of those that are gone only what is back: there may be very many.
+    rows_here = Q(gone_at=None) | Q(name__in=[each.name for each in found])
+    known = {row.name: row for row in locked.files.filter(rows_here)}
     is_first = locked.looked_at is None
     fresh, arrived = [], 0
     for each in found:
@@ -95,9 +107,9 @@ def _note(trigger: Trigger, found: Iterable[Found], now: datetime) -> int:
             row.save()
             arrived += _tell(locked, each, now)
     TriggerFile.objects.bulk_create(fresh)
-    gone = locked.files.filter(pk__in=[row.pk for row in known.values()])
-    gone.filter(gone_at=None).update(gone_at=now)
-    gone.filter(gone_at__lt=now - REMEMBERED).delete()
+    gone = locked.files.filter(pk__in=[row.pk for row in known.values()], gone_at=None)
+    gone.update(gone_at=now)
+    locked.files.filter(gone_at__lt=now - REMEMBERED).delete()
     rows.update(looked_at=now, problem="")
     return arrived
 

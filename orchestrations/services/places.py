@@ -16,11 +16,14 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from django.conf import settings
 
 from components.exceptions import StorageError
+from components.store.s3 import S3Store
 from components.store.segments import Store, open_store
 
 MOST_FILES = 10_000
@@ -31,6 +34,8 @@ LONGEST_PATTERN = 200
 S3 = "s3://"
 
 logger = logging.getLogger(__name__)
+# Of a store that does not answer no look is held for long; the next one comes in ten seconds.
+IMPATIENT = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1})
 
 
 class PlaceError(Exception):
@@ -164,4 +169,7 @@ def _plain(error: StorageError) -> str:
 @cache
 def _store(place: str) -> Store:
     parts = urlsplit(place)
-    return open_store(f"{S3}{parts.netloc}{parts.path}", cache=settings.HOME / "cache")
+    store = open_store(f"{S3}{parts.netloc}{parts.path}", cache=settings.HOME / "cache")
+    if isinstance(store, S3Store):
+        store.client = boto3.client("s3", config=IMPATIENT)
+    return store

@@ -24,8 +24,8 @@ def hook(request: HttpRequest, key: str) -> HttpResponse:
 
     With the header `X-Dry-Run` it is checked as any other, and starts nothing.
     """
-    if int(request.headers.get("content-length") or 0) > hooks.LARGEST_BODY:
-        return _refused(413, "too_large", f"A body may have {hooks.LARGEST_BODY} bytes at most.")
+    if (refused := _refused_body(request)) is not None:
+        return refused
     call = _call(request)
     trigger = hooks.find_hook(key, call)
     # Strangers are counted by where they come from: there is no end of addresses to be guessed.
@@ -39,6 +39,16 @@ def hook(request: HttpRequest, key: str) -> HttpResponse:
         return _taken(trigger, call, is_dry="X-Dry-Run" in request.headers)
     except InvalidTrigger as error:
         return _refused(422, "invalid", str(error))
+
+
+def _refused_body(request: HttpRequest) -> HttpResponse | None:
+    """Return the answer to a body that is too large, or whose length nobody said."""
+    length = request.headers.get("Content-Length", "")
+    if not length and "Transfer-Encoding" in request.headers:  # it would be read as empty
+        return _refused(411, "length_required", "Send the length of the body: Content-Length.")
+    if int(length or 0) > hooks.LARGEST_BODY:
+        return _refused(413, "too_large", f"A body may have {hooks.LARGEST_BODY} bytes at most.")
+    return None
 
 
 def _taken(trigger: Trigger, call: hooks.Call, *, is_dry: bool) -> HttpResponse:

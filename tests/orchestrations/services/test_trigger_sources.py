@@ -282,6 +282,19 @@ def test_a_body_that_is_too_large_is_refused(client: Client, hook: tuple[Trigger
         assert (answer.status_code, answer["Content-Type"]) == (413, "application/json")
 
 
+def test_a_body_whose_length_nobody_said_is_refused(
+    client: Client, hook: tuple[Trigger, str]
+) -> None:
+    trigger, secret = hook
+    answer = client.generic(
+        "POST",
+        reverse("hook", args=[trigger.hook_key]),
+        headers={"Transfer-Encoding": "chunked", "Authorization": f"Bearer {secret}"},
+    )
+    assert answer.status_code == 411
+    assert not TriggerEvent.objects.exists()
+
+
 def test_long_keys_that_begin_alike_are_two(client: Client, hook: tuple[Trigger, str]) -> None:
     trigger, secret = hook
     headers = {"Authorization": f"Bearer {secret}"}
