@@ -132,11 +132,18 @@ def drag_into_last(page: Page, task: str) -> None:
     page.mouse.up()
 
 
-def carry(page: Page, task: str, *keys: str) -> None:
-    """Pick a task up by its handle, press keys and put it down."""
-    handle(page, task).focus()
-    for key in ["Space", *keys, "Space"]:
+def carry(page: Page, task: str, *keys: str, end: str = "Space", says: str = "Put down.") -> None:
+    """Pick a task up by its handle, press keys and put it down; each step is heard."""
+    said = page.locator("#editor-said")
+    handle(page, task).press("Space")
+    expect(said).to_contain_text(f"Picked up. {task}")
+    for key in keys:
         page.keyboard.press(key)
+        expect(said).to_contain_text(task)
+        expect(said).not_to_contain_text("Picked up.")
+    expect(handle(page, task)).to_be_focused()
+    page.keyboard.press(end)
+    expect(said).to_contain_text(f"{says} {task}")
 
 
 def save(page: Page) -> None:
@@ -162,10 +169,7 @@ def build_by_keyboard(page: Page) -> None:
     carry(page, TRANSFORM[1], "ArrowDown", "ArrowDown")
     assert sorted(design(page)[1]) == TRANSFORM
     carry(page, WRITE[0], "ArrowRight", "ArrowRight")
-    handle(page, EXTRACT[0]).focus()
-    for key in ("Enter", "ArrowRight", "Escape"):
-        page.keyboard.press(key)
-    expect(page.locator("#editor-said")).to_contain_text("Put back.")
+    carry(page, EXTRACT[0], "ArrowRight", end="Escape", says="Put back.")
     assert [sorted(phase) for phase in design(page)] == [EXTRACT, TRANSFORM, WRITE]
     save(page)
 
