@@ -91,6 +91,23 @@ def folder(name: str, default: Path) -> Path:
     return path
 
 
+def places(name: str, default: Path) -> list[str]:
+    """Return folders and `s3://bucket/prefix`, comma-separated; the default is made if need be.
+
+    Raises ImproperlyConfigured for anything else, such as a path that begins nowhere.
+    """
+    found = words(name, [])
+    for place in found:
+        scheme, _, rest = place.partition("://")
+        is_bucket = scheme == "s3" and rest.split("/")[0]
+        if not is_bucket and not Path(place).is_absolute():
+            raise ImproperlyConfigured(
+                f"{name} has “{place}”; it takes folders such as /data/in, which begin with a "
+                "slash, and s3://bucket/prefix, comma-separated."
+            )
+    return found or [str(folder(name, default))]
+
+
 def url(name: str, default: str, schemes: list[str]) -> str:
     """Return a URL with one of `schemes`; raises ImproperlyConfigured, never showing a password."""
 

@@ -205,10 +205,7 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 STORAGE_URL = env.url("STORAGE_URL", f"file://{HOME / 'storage'}", ["file", "s3"]).rstrip("/")
 FILES_ROOT = env.folder("FILES_ROOT", HOME / "files")
 # Where triggers may look for files: folders, and s3://bucket/prefix.
-WATCHED_PLACES = env.words("WATCHED_PLACES", [])
-if not WATCHED_PLACES:
-    (HOME / "incoming").mkdir(exist_ok=True)
-    WATCHED_PLACES = [str(HOME / "incoming")]
+WATCHED_PLACES = env.places("WATCHED_PLACES", HOME / "incoming")
 COMPONENT_MODULES = env.words("COMPONENT_MODULES", [])
 JOB_LIMIT = env.integer("JOB_LIMIT", 10, low=1, high=1000)
 JOB_TIME_LIMIT = env.integer("JOB_TIME_LIMIT", 3600, low=1)

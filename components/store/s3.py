@@ -76,11 +76,12 @@ class S3Store(Store):
         except ERRORS as error:
             raise _failed("removed", error) from error
 
-    def files(self) -> Iterator[StoredFile]:
-        """List the objects below the prefix."""
+    def files(self, *, deep: bool = True) -> Iterator[StoredFile]:
+        """List the objects below the prefix; without those of deeper folders unless `deep`."""
         pages = self.client.get_paginator("list_objects_v2")
+        folders = {} if deep else {"Delimiter": "/"}
         try:
-            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix):
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix, **folders):
                 for entry in page.get("Contents", ()):
                     yield StoredFile(
                         entry["Key"].removeprefix(self.prefix), entry["Size"], entry["LastModified"]

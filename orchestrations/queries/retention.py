@@ -142,10 +142,18 @@ def old_slots(limits: Limits, now: datetime) -> QuerySet[Slot]:
 
 
 def old_events(limits: Limits, now: datetime) -> QuerySet[TriggerEvent]:
-    """Return what triggers used long ago; what no run has used yet stays."""
+    """Return what triggers used long ago, and what came long ago to those that are off or removed.
+
+    What a trigger that is on has not used yet stays.
+    """
     if limits.slot_days is None:
         return TriggerEvent.objects.none()
-    return TriggerEvent.objects.filter(used_at__lt=now - timedelta(days=limits.slot_days))
+    before = now - timedelta(days=limits.slot_days)
+    is_on = Q(trigger__is_enabled=True, trigger__deleted_at=None) & Q(
+        trigger__orchestration__is_enabled=True, trigger__orchestration__deleted_at=None
+    )
+    unused = Q(used_at=None, at__lt=before) & ~is_on
+    return TriggerEvent.objects.filter(Q(used_at__lt=before) | unused)
 
 
 def deletable(ids: Collection[int], limits: Limits, now: datetime) -> set[int]:

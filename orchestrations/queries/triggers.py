@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from components.models import Configuration, Table
 from components.queries.arrivals import usual_arrivals
 from orchestrations.enums import QUEUED_RUN, TriggerKind, TriggerNeeds
 from orchestrations.models import Orchestration, Run, Task, Trigger, TriggerEvent, TriggerTable
+from orchestrator_site.lib.secrets import UnreadableSecret, Vault, site_keys
 
 SHOWN = 2  # tables named in a title
+SHOWN_EVENTS = 5
 # A last run further ahead than this was written by a clock that was wrong: it cools nothing.
 SKEW = timedelta(minutes=1)
 
@@ -43,8 +46,9 @@ class WatchedTable:
 
 @dataclass(frozen=True)
 class TriggerState:
-    """A trigger with what it waits for, at one moment; `events` are those that no run has used.
+    """A trigger with what it waits for, at one moment.
 
+    `came` counts the events that no run has used; `events` are the oldest of them.
     `queued_run` is a run that it started and that has not begun yet: what it will read is as new
     as what another run would, so a ready trigger waits until that one begins.
     """
@@ -54,6 +58,7 @@ class TriggerState:
     queued_run: int | None
     now: datetime
     events: Sequence[TriggerEvent] = ()
+    came: int = 0
 
     @property
     def title(self) -> str:
@@ -89,8 +94,13 @@ class TriggerState:
     def is_complete(self) -> bool:
         """All that it needs has come."""
         if self.trigger.kind != TriggerKind.TABLES:
-            return bool(self.events)
+            return self.came > 0
         return bool(self.tables) and len(self.ready_tables) >= self.needed
+
+    @property
+    def more(self) -> int:
+        """How many events came besides those that were read."""
+        return self.came - len(self.events)
 
     @property
     def waiting_since(self) -> datetime | None:
@@ -167,8 +177,13 @@ def _title_of_kind(trigger: Trigger) -> str:
     return f"Webhook {trigger.pk or ''}".strip()
 
 
-def states_of(triggers: Iterable[Trigger], now: datetime | None = None) -> list[TriggerState]:
-    """Return what each of the triggers waits for, in their order; a few queries for any number."""
+def states_of(
+    triggers: Iterable[Trigger], now: datetime | None = None, *, most_events: int = SHOWN_EVENTS
+) -> list[TriggerState]:
+    """Return what each of the triggers waits for, in their order; a few queries for any number.
+
+    Of what came for each, the oldest are read, and all are counted.
+    """
     triggers, now = list(triggers), now or timezone.now()
     watched: dict[int, list[TriggerTable]] = {trigger.pk: [] for trigger in triggers}
     for row in TriggerTable.objects.filter(trigger__in=watched).order_by("table_key"):
@@ -180,20 +195,34 @@ def states_of(triggers: Iterable[Trigger], now: datetime | None = None) -> list[
         .annotate(Min("pk"))
         .order_by()
     )
-    events: dict[int, list[TriggerEvent]] = {trigger.pk: [] for trigger in triggers}
     told = [trigger.pk for trigger in triggers if trigger.kind != TriggerKind.TABLES]
-    for event in TriggerEvent.objects.filter(trigger__in=told, used_at=None) if told else ():
-        events[event.trigger_id].append(event)
+    came, events = _unused(told, most_events)
     return [
         TriggerState(
             trigger,
             [_watched(row, trigger, imported, now) for row in watched[trigger.pk]],
             queued.get(trigger.pk),
             now,
-            events[trigger.pk],
+            events.get(trigger.pk, ()),
+            came.get(trigger.pk, 0),
         )
         for trigger in triggers
     ]
+
+
+def _unused(
+    triggers: Sequence[int], most: int
+) -> tuple[dict[int, int], dict[int, list[TriggerEvent]]]:
+    """Return how many events of each trigger no run has used, and the oldest of these."""
+    if not triggers:
+        return {}, {}
+    unused = TriggerEvent.objects.filter(trigger__in=triggers, used_at=None)
+    counted = unused.order_by().values_list("trigger").annotate(Count("pk"))
+    age = Window(RowNumber(), partition_by="trigger", order_by=["at", "pk"])
+    events: dict[int, list[TriggerEvent]] = {}
+    for event in unused.annotate(age=age).filter(age__lte=most).order_by("at", "pk"):
+        events.setdefault(event.trigger_id, []).append(event)
+    return dict(counted), events
 
 
 def _watched(
@@ -271,6 +300,7 @@ class TriggerLine:
     """A trigger in the list of its orchestration; `own` names tables that its runs update.
 
     `usual` tells of tables when in the day they usually arrive, as HH:MM in the viewer's zone.
+    `problem` says why nothing can come.
     """
 
     state: TriggerState
@@ -278,6 +308,7 @@ class TriggerLine:
     cools_until: datetime | None
     own: list[str]
     usual: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
 
 
 def trigger_lines(orchestration: Orchestration, now: datetime) -> list[TriggerLine]:
@@ -292,9 +323,23 @@ def trigger_lines(orchestration: Orchestration, now: datetime) -> list[TriggerLi
             state.cools_until(now),
             [table.key for table in state.tables if table.key in own],
             {t.key: usual[t.key] for t in state.tables if t.key in usual},
+            _problem(state.trigger),
         )
         for state in states
     ]
+
+
+def _problem(trigger: Trigger) -> str:
+    if trigger.kind != TriggerKind.WEBHOOK:
+        return trigger.problem
+    try:
+        Vault(site_keys()).decrypt(trigger.hook_secret)
+    except UnreadableSecret:
+        return (
+            "Its secret cannot be read with the SECRET_KEY of this installation, so that every "
+            "call is refused. Edit it, and make a new secret."
+        )
+    return ""
 
 
 def _standing(

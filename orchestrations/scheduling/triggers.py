@@ -10,7 +10,8 @@ Locks are taken in the order orchestration, trigger, its tables by id; loads loc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,12 +35,14 @@ from orchestrations.queries.triggers import (
     complete_triggers,
     states_of,
 )
+from orchestrations.validators import variable_errors
 from orchestrator_site.lib import actor
 from orchestrator_site.lib.bell import ring, ring_in_packs
 
 BATCH = 500  # triggers fired by one sweep; the next one goes on
 NAMED = 5  # updates named in the event of a run; all of them stand at the run
 LONGEST_REASON = 500
+MOST_EVENTS = 1000  # that one run takes
 MESSAGES = 10  # that one load sends at most, however many triggers watch its table
 
 
@@ -51,19 +54,35 @@ def note_update(table_key: str, *, version: int, at: datetime) -> None:
         ring_in_packs(tasks.fire_triggers, list(ids), messages=MESSAGES)
 
 
-def note_event(trigger_id: int, key: str, *, at: datetime, details: dict[str, Any]) -> bool:
-    """Note that something a trigger waits for has come, and let it be looked at on commit.
+@dataclass(frozen=True)
+class Came:
+    """Something that a trigger waits for: its key, when it came, and what is said of it.
 
-    What is told twice, by the same key, counts once; tells whether it is new. `details` holds its
-    `kind` and what the page of the run says of it.
+    `details` holds its `kind`, `words` for the page of the run, and what its run is given.
     """
-    known = TriggerEvent.objects.filter(trigger=trigger_id, key=key)
-    if known.exists():
-        return False
-    event = TriggerEvent(trigger_id=trigger_id, key=key, at=at, details=details)
-    TriggerEvent.objects.bulk_create([event], ignore_conflicts=True)
+
+    key: str
+    at: datetime
+    details: dict[str, Any]
+
+
+def note_events(trigger_id: int, came: Sequence[Came]) -> int:
+    """Note what a trigger waits for and has come, and let it be looked at on commit.
+
+    What is told twice, by the same key, counts once; returns how many are new.
+    """
+    events = TriggerEvent.objects.filter(trigger=trigger_id, key__in=[each.key for each in came])
+    known = set(events.values_list("key", flat=True)) if came else set()
+    fresh = {each.key: each for each in came if each.key not in known}
+    if not fresh:
+        return 0
+    rows = [
+        TriggerEvent(trigger_id=trigger_id, key=each.key, at=each.at, details=each.details)
+        for each in fresh.values()
+    ]
+    TriggerEvent.objects.bulk_create(rows, ignore_conflicts=True)
     ring_in_packs(tasks.fire_triggers, [trigger_id], messages=1)
-    return True
+    return len(fresh)
 
 
 def fire_ready(trigger_ids: Iterable[int], now: datetime) -> list[int]:
@@ -77,7 +96,7 @@ def fire_ready(trigger_ids: Iterable[int], now: datetime) -> list[int]:
 
 def sweep(now: datetime) -> list[int]:
     """Fire what is ready and was not fired: its cool-down ended, or its bell was lost."""
-    states = states_of(complete_triggers().order_by("last_run_at", "pk"), now)
+    states = states_of(complete_triggers().order_by("last_run_at", "pk"), now, most_events=1)
     due = [state.trigger.pk for state in states if state.may_fire(now)]
     return fire_ready(due[:BATCH], now)
 
@@ -91,8 +110,10 @@ def start(
 ) -> Run:
     """Make a run of what was updated, and use these updates up; the caller holds the locks.
 
-    `user` is who asked for it, by hand or by the API; None where the updates did.
+    `user` is who asked for it, by hand or by the API; None where the updates did. Of very many
+    events the oldest start this run, and the others the next one.
     """
+    state, variables = share_of(state)
     orchestration = state.trigger.orchestration
     version = OrchestrationVersion.objects.get(
         orchestration=orchestration, number=orchestration.version
@@ -105,7 +126,7 @@ def start(
         token_name=actor.current().token,
         trigger=state.trigger,
         updates=[*map(_update, state.ready_tables), *map(_told, state.events)],
-        variables={**state.trigger.variables, **_variables(state.events)},
+        variables={**state.trigger.variables, **variables},
         rung_at=now,
     )
     RunEvent.objects.create(
@@ -147,7 +168,7 @@ def _fire(trigger_id: int, now: datetime) -> Run | None:
     trigger = lock(trigger_id)
     if trigger is None:
         return None
-    [state] = states_of([trigger], now)
+    [state] = states_of([trigger], now, most_events=MOST_EVENTS)
     return start(state, now) if state.may_fire(now) else None
 
 
@@ -158,16 +179,29 @@ def _update(table: WatchedTable) -> dict[str, object]:
 
 def _told(event: TriggerEvent) -> dict[str, object]:
     """Return an event as the run keeps it; variables stand at the run itself."""
-    details = {name: value for name, value in event.details.items() if name != "variables"}
+    details = {k: v for k, v in event.details.items() if k not in {"variables", "body"}}
     return {"key": event.key, "at": event.at.astimezone(UTC).isoformat(), **details}
 
 
-def _variables(events: Iterable[TriggerEvent]) -> dict[str, str]:
-    """Return what events say to their run; the latest has the last word."""
-    found: dict[str, str] = {}
-    for event in events:
-        found |= event.details.get("variables", {})
-    return found
+def share_of(state: TriggerState) -> tuple[TriggerState, dict[str, str]]:
+    """Return a trigger with those of its events that one run takes, and the variables of these.
+
+    As many of the oldest as a run may have variables for, one at least. Of variables that several
+    calls give, the latest has the last word; files are in `files`, one to a line, the last in
+    `file`.
+    """
+    taken: list[TriggerEvent] = []
+    given: dict[str, str] = {}
+    for event in state.events:
+        more = dict(event.details.get("variables", {}))
+        if file := event.details.get("file"):
+            earlier = [given["files"]] if "files" in given else []
+            more |= {"file": file, "files": "\n".join([*earlier, file])}
+        if taken and variable_errors({**state.trigger.variables, **given, **more}):
+            break
+        taken.append(event)
+        given |= more
+    return replace(state, events=taken), given
 
 
 def _reason(state: TriggerState) -> str:
@@ -179,6 +213,8 @@ def _reason(state: TriggerState) -> str:
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     came = "Updated" if tables else "Came"
     reason = f"{came}: {', '.join(named[:NAMED])}{more}."
+    if state.more:
+        reason += f" {state.more:,} more came and start the next run."
     if not state.is_complete and state.is_ready:
         missing = ", ".join(table.key for table in state.waits_for[:NAMED])
         reason = f"Waited {state.trigger.fallback_after} min; did not come: {missing}. {reason}"

@@ -2,8 +2,8 @@
 
 What was there at the first look does not count. A file that is written anew counts again; one that
 was away and comes back as it was does not, so that a disk that was not there for a while is no
-arrival of all that is on it. Two workers may look at once: a file is told by its name and its
-stamp, and what is told twice counts once.
+arrival of all that is on it. Two workers may look at once: the one that wrote what it saw first is
+right, and the other one's look is forgotten.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ from django.utils import timezone
 from orchestrations.enums import TriggerKind
 from orchestrations.models import Trigger, TriggerFile
 from orchestrations.queries.triggers import active_triggers
-from orchestrations.scheduling.triggers import note_event
+from orchestrations.scheduling.triggers import Came, note_events
 from orchestrations.services.places import Found, PlaceError, look
 from orchestrator_site.lib.durations import format_bytes
 from orchestrator_site.lib.errors import new_reference
+from orchestrator_site.lib.patience import NoAnswer, ask
 
 # It is complete when it was not written to for so long.
 STILL = timedelta(seconds=5)
 # One that is gone is remembered for so long.
 REMEMBERED = timedelta(days=7)
+PATIENCE = 30.0  # seconds
 LONGEST_PROBLEM = 500
+OURS = "Something went wrong on our side."
 
 logger = logging.getLogger(__name__)
 _looking = threading.Lock()
@@ -39,88 +42,98 @@ _looking = threading.Lock()
 def watch_files(now: datetime | None = None) -> int:
     """Look at the places of all triggers that wait for files; return how many arrived.
 
-    One that cannot be looked at says why. One look at a time in a process: a place that hangs takes
-    one thread of a worker and no more.
+    One that cannot be looked at says why. One look at a time in a process.
     """
     if not _looking.acquire(blocking=False):
         return 0
     try:
         waiting = active_triggers().filter(kind=TriggerKind.FILES).order_by("pk")
-        return sum(look_at(trigger, now or timezone.now()) for trigger in list(waiting))
+        return sum(look_at(trigger, now) for trigger in list(waiting))
     finally:
         _looking.release()
 
 
-def look_at(trigger: Trigger, now: datetime) -> int:
+def look_at(trigger: Trigger, now: datetime | None = None) -> int:
     """Look at one trigger's place; return how many files have arrived there."""
+    begun = now or timezone.now()
     try:
-        return _note(trigger, look(trigger.place, trigger.pattern), now)
+        found = ask(
+            f"place {trigger.place} {trigger.pattern}",
+            lambda: look(trigger.place, trigger.pattern),
+            seconds=PATIENCE,
+        )
+        return _note(trigger, found, begun, now or timezone.now())
     except PlaceError as error:
         problem = str(error)
+    except NoAnswer:
+        problem = f"This place does not answer within {PATIENCE:.0f} seconds."
     except (InterfaceError, OperationalError):  # of all of them
         raise
     except Exception:
-        reference = new_reference()
-        logger.exception("Trigger %d, error %s.", trigger.pk, reference)
-        problem = f"Something went wrong on our side. Reference: {reference}."
+        problem = trigger.problem
+        if not problem.startswith(OURS):  # the log has it once, not every ten seconds
+            reference = new_reference()
+            logger.exception("Trigger %d, error %s.", trigger.pk, reference)
+            problem = f"{OURS} Reference: {reference}."
     Trigger.objects.filter(pk=trigger.pk).update(problem=problem[:LONGEST_PROBLEM])
     return 0
 
 
 @transaction.atomic
-def _note(trigger: Trigger, found: Iterable[Found], now: datetime) -> int:
+def _note(trigger: Trigger, found: Iterable[Found], begun: datetime, ended: datetime) -> int:
+    """Write what a look saw that took from one moment to another; return how many arrived."""
     rows = Trigger.objects.select_for_update(no_key=True).filter(
         pk=trigger.pk, place=trigger.place, pattern=trigger.pattern, deleted_at=None
     )
     locked = rows.first()
-    if locked is None:  # it was changed or removed while its place was read
+    # It was changed, removed or looked at by another worker while its place was read.
+    if locked is None or locked.looked_at != trigger.looked_at:
         return 0
-    found = list(found)
+    files = {each.name: each for each in found}
     # Of those that are gone only what is back: there may be very many.
-    rows_here = Q(gone_at=None) | Q(name__in=[each.name for each in found])
+    rows_here = Q(gone_at=None) | Q(name__in=list(files))
     known = {row.name: row for row in locked.files.filter(rows_here)}
     is_first = locked.looked_at is None
-    fresh, arrived = [], 0
-    for each in found:
-        row = known.pop(each.name, None)
-        if row is None:
-            fresh.append(
-                TriggerFile(
-                    trigger=locked,
-                    name=each.name,
-                    stamp=each.stamp,
-                    seen_at=now,
-                    is_noted=is_first,
-                )
-            )
-        elif row.stamp != each.stamp or (row.gone_at and not row.is_noted):
-            row.stamp, row.seen_at, row.is_noted, row.gone_at = each.stamp, now, False, None
-            row.save()
+    written, back, waiting, complete = [], [], [], []
+    for name, each in files.items():
+        row = known.get(name)
+        if row is None or row.stamp != each.stamp or (row.gone_at and not row.is_noted):
+            is_noted = is_first and row is None
+            written.append(_file(locked, each, ended, is_noted=is_noted))
         elif row.gone_at:
-            row.gone_at = None
-            row.save()
-        elif row.seen_at > now:  # by a clock that was set back since
-            row.seen_at = now
-            row.save()
-        elif not row.is_noted and now - row.seen_at >= STILL:
-            row.is_noted = True
-            row.save()
-            arrived += _tell(locked, each, now)
-    TriggerFile.objects.bulk_create(fresh)
-    gone = locked.files.filter(pk__in=[row.pk for row in known.values()], gone_at=None)
-    gone.update(gone_at=now)
-    locked.files.filter(gone_at__lt=now - REMEMBERED).delete()
-    rows.update(looked_at=now, problem="")
-    return arrived
+            back.append(row.pk)
+        elif row.seen_at > ended:  # by a clock that was set back since
+            waiting.append(row.pk)
+        elif not row.is_noted and begun - row.seen_at >= STILL:
+            complete.append(row)
+    TriggerFile.objects.bulk_create(
+        written,
+        update_conflicts=True,
+        unique_fields=["trigger", "name"],
+        update_fields=["stamp", "seen_at", "gone_at", "is_noted"],
+    )
+    locked.files.filter(pk__in=back).update(gone_at=None)
+    locked.files.filter(pk__in=waiting).update(seen_at=ended)
+    locked.files.filter(pk__in=[row.pk for row in complete]).update(is_noted=True)
+    gone = [row.pk for name, row in known.items() if name not in files]
+    locked.files.filter(pk__in=gone, gone_at=None).update(gone_at=ended)
+    locked.files.filter(gone_at__lt=ended - REMEMBERED).delete()
+    rows.update(looked_at=ended, problem="")
+    return note_events(trigger.pk, [_came(row, files[row.name], ended) for row in complete])
 
 
-def _tell(trigger: Trigger, file: Found, now: datetime) -> bool:
+def _file(trigger: Trigger, file: Found, at: datetime, *, is_noted: bool) -> TriggerFile:
+    return TriggerFile(
+        trigger=trigger, name=file.name, stamp=file.stamp, seen_at=at, is_noted=is_noted
+    )
+
+
+def _came(row: TriggerFile, file: Found, at: datetime) -> Came:
     details = {
         "kind": "file",
         "file": file.where,
         "words": f"{file.name} arrived, {format_bytes(file.bytes)}",
-        "variables": {"file": file.where},
     }
     name = hashlib.sha256(file.name.encode(errors="surrogateescape")).hexdigest()[:32]
-    key = f"file:{file.stamp}:{name}"
-    return note_event(trigger.pk, key, at=now, details=details)
+    # By when it was first seen as it is: what it was like before may come back, and counts again.
+    return Came(f"file:{row.seen_at.isoformat()}:{name}", at, details)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from orchestrations.enums import RunStatus, TriggerKind
 from orchestrations.models import Orchestration, Run, Trigger
 from orchestrations.queries.triggers import active_triggers
-from orchestrations.scheduling.triggers import note_event
+from orchestrations.scheduling.triggers import Came, note_events
 
 
 def on_run_ended(run: Run) -> None:
@@ -23,7 +23,7 @@ def on_run_ended(run: Run) -> None:
         words = f"run {run.pk} of “{run.orchestration}” ended: {RunStatus(run.status).label}"
         details = {"kind": "run", "run": run.pk, "status": run.status, "words": words}
         at = run.ended_at or timezone.now()
-        note_event(trigger.pk, f"run:{run.pk}", at=at, details=details)
+        note_events(trigger.pk, [Came(f"run:{run.pk}", at, details)])
 
 
 def circle_of(orchestration: Orchestration, source_id: int) -> list[str]:

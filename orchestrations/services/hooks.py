@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,14 +16,16 @@ from django.utils import timezone
 
 from orchestrations.enums import TriggerKind
 from orchestrations.exceptions import InvalidTrigger
-from orchestrations.models import Trigger
+from orchestrations.models import Trigger, TriggerEvent
 from orchestrations.queries.triggers import active_triggers
-from orchestrations.scheduling.triggers import note_event
+from orchestrations.scheduling.triggers import Came, note_events
 from orchestrations.validators import variable_errors
 from orchestrator_site.lib.secrets import UnreadableSecret, Vault, site_keys
 
 LARGEST_BODY = 1024 * 1024  # bytes
 LONGEST_KEY = 200
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,25 +52,43 @@ def find_hook(hook_key: str, call: Call) -> Trigger | None:
 def take_call(trigger: Trigger, call: Call) -> tuple[str, bool]:
     """Note a call, and return its key and whether it is new.
 
-    Raises InvalidTrigger where its body is no JSON object, or its variables are none.
+    Raises InvalidTrigger where its body is no JSON object, its variables are none, or its key was
+    used for another body.
     """
-    variables = variables_of(call)
+    variables = variables_of(trigger, call)
     key = call.key or secrets.token_hex(12)
     if len(key) > LONGEST_KEY:
         key = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
+    body = hashlib.sha256(call.body).hexdigest()
     details = {
         "kind": "hook",
         "from": call.address,
         "words": f"call from {call.address}",
         "variables": variables,
+        "body": body,
     }
-    return key, note_event(trigger.pk, f"call:{key}", at=timezone.now(), details=details)
+    came = Came(f"call:{key}", timezone.now(), details)
+    is_new = note_events(trigger.pk, [came]) > 0
+    if not is_new:
+        _compare(trigger, came)
+    return key, is_new
 
 
-def variables_of(call: Call) -> dict[str, str]:
+def _compare(trigger: Trigger, came: Came) -> None:
+    """Refuse a key that was used for another call: its sender would believe that both count.
+
+    As the IETF's draft of the header Idempotency-Key has it.
+    """
+    known = TriggerEvent.objects.get(trigger=trigger, key=came.key)
+    if known.details.get("body", "") != came.details["body"]:
+        raise InvalidTrigger("This Idempotency-Key was used for another body; send another key.")
+
+
+def variables_of(trigger: Trigger, call: Call) -> dict[str, str]:
     """Return the variables in the body of a call, which may be empty.
 
-    Raises InvalidTrigger where it is no JSON object, or its variables are none.
+    Raises InvalidTrigger where it is no JSON object, its variables are none, or they are more than
+    a run may have with those of its trigger.
     """
     body = call.body
     if not body.strip():
@@ -80,7 +101,7 @@ def variables_of(call: Call) -> dict[str, str]:
     if not isinstance(variables, Mapping):
         raise InvalidTrigger('Send a JSON object such as {"variables": {"day": "2026-12-24"}}.')
     texts = {str(name): value for name, value in variables.items()}
-    if wrong := variable_errors(texts):
+    if wrong := variable_errors({**trigger.variables, **texts}):
         raise InvalidTrigger(" ".join(wrong.values()), fields=wrong)
     return texts
 
@@ -92,6 +113,7 @@ def _secret_of(trigger: Trigger | None) -> str:
     try:
         return str(Vault(site_keys()).decrypt(trigger.hook_secret))
     except UnreadableSecret:
+        logger.warning("The secret of webhook %d cannot be read with this SECRET_KEY.", trigger.pk)
         return secrets.token_urlsafe(32)
 
 

@@ -12,9 +12,8 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -24,7 +23,6 @@ from django.conf import settings
 
 from components.exceptions import StorageError
 from components.store.s3 import S3Store
-from components.store.segments import Store, open_store
 
 MOST_FILES = 10_000
 # So many names are read, whether they fit or not.
@@ -139,13 +137,12 @@ def _found(entry: os.DirEntry[str]) -> Found:
 
 def _objects(place: str) -> Iterator[Found]:
     try:
-        for count, each in enumerate(_store(place).files(), 1):
-            # Deeper ones are read too: they count to the limit, and do not fit.
+        for count, each in enumerate(_store(place).files(deep=False), 1):
             if count > MOST_NAMES:
                 raise PlaceError(
                     f"More than {MOST_NAMES:,} objects are there; name a longer prefix."
                 )
-            if "/" not in each.path and each.path:
+            if each.path:
                 stamp = f"{each.bytes}:{each.changed.timestamp()}"
                 yield Found(each.path, f"{place}/{each.path}", each.bytes, stamp)
     except StorageError as error:
@@ -166,10 +163,10 @@ def _plain(error: StorageError) -> str:
     return "This place cannot be read; the log says more."
 
 
-@cache
-def _store(place: str) -> Store:
-    parts = urlsplit(place)
-    store = open_store(f"{S3}{parts.netloc}{parts.path}", cache=settings.HOME / "cache")
-    if isinstance(store, S3Store):
-        store.client = boto3.client("s3", config=IMPATIENT)
+@lru_cache(maxsize=100)
+def _store(place: str) -> S3Store:
+    # Not read as an address: a key may hold any character, such as # and ?.
+    bucket, _, prefix = place.removeprefix(S3).partition("/")
+    store = S3Store(bucket, prefix.strip("/"), cache=settings.HOME / "cache", cache_bytes=0)
+    store.client = boto3.client("s3", config=IMPATIENT)
     return store

@@ -13,7 +13,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from components.enums import AuditAction
 from components.models import Table, TableVersion
+from components.services.audit import Subject, record
 from components.validators import TABLE_KEY, TABLE_KEY_HELP
 from orchestrations import tasks
 from orchestrations.enums import RunStatus, StartedBy, TriggerKind, TriggerNeeds
@@ -138,6 +140,7 @@ def update_trigger(
     trigger = _locked(trigger)
     before = trigger_design(trigger)
     watched, awaited = (trigger.place, trigger.pattern), (trigger.kind, trigger.source_id)
+    outcomes = trigger.outcomes
     for field, value in changes.items():
         setattr(trigger, field, value)
     if enabled is not None:
@@ -149,6 +152,8 @@ def update_trigger(
         _look_anew(trigger)
     if is_elsewhere or awaited != (trigger.kind, trigger.source_id):
         _forget_events(trigger)
+    elif outcomes != trigger.outcomes and trigger.outcomes:
+        _forget_events(trigger, but=trigger.outcomes)
     trigger.save()
     _watch(trigger, keys)
     _look(trigger)
@@ -185,7 +190,9 @@ def delete_trigger(trigger: Trigger, *, user: User | None = None, amend: bool = 
     locked = Trigger.objects.select_for_update(no_key=True).get(pk=trigger.pk)
     if locked.deleted_at is None:
         locked.deleted_at = timezone.now()
-        locked.save(update_fields=["deleted_at", "updated_at"])
+        _look_anew(locked)
+        _forget_events(locked)
+        locked.save(update_fields=["deleted_at", "looked_at", "problem", "updated_at"])
         sentence = f"Removed trigger “{title(locked, _keys(locked))}”."
         record_version(trigger.orchestration, user=user, change=sentence, amend=amend)
 
@@ -210,6 +217,8 @@ def undelete_trigger(trigger: Trigger, *, user: User | None = None, amend: bool 
 def new_hook_secret(trigger: Trigger) -> str:
     """Give a webhook another secret and return it; the one before is good no more.
 
+    The record of changes says that it was done: versions hold no secret.
+
     Raises NotAllowed where the trigger was removed meanwhile, or is no webhook.
     """
     locked = _locked(trigger)
@@ -217,6 +226,10 @@ def new_hook_secret(trigger: Trigger) -> str:
         raise NotAllowed("Only a webhook has a secret.")
     text, locked.hook_secret = _new_secret()
     locked.save(update_fields=["hook_secret", "updated_at"])
+    owner = locked.orchestration
+    named = f"{title(locked, ())} of {owner.name}"
+    subject = Subject("trigger", str(locked.pk), named, f"orchestration:{owner.pk}")
+    record(AuditAction.CHANGED, subject, {"Secret": ("the one before", "another one")})
     return text
 
 
@@ -231,7 +244,7 @@ def run_now(trigger: Trigger, *, user: User, started_by: StartedBy = StartedBy.M
     if locked.orchestration.deleted_at is not None:
         raise NotAllowed("This orchestration is in the trash; restore it before running it.")
     now = timezone.now()
-    [state] = states_of([locked], now)
+    [state] = states_of([locked], now, most_events=firing.MOST_EVENTS)
     return firing.start(state, now, started_by=started_by, user=user)
 
 
@@ -256,9 +269,9 @@ def _look_anew(trigger: Trigger) -> None:
     trigger.files.all().delete()
 
 
-def _forget_events(trigger: Trigger) -> None:
-    """Let what came for the trigger as it was start nothing any more."""
-    trigger.arrivals.filter(used_at=None).delete()
+def _forget_events(trigger: Trigger, *, but: Sequence[str] = ()) -> None:
+    """Let what came for the trigger as it was start nothing any more, but ends of these kinds."""
+    trigger.arrivals.filter(used_at=None).exclude(details__status__in=but).delete()
 
 
 def _give_address(trigger: Trigger) -> None:

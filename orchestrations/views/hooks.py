@@ -13,7 +13,8 @@ from orchestrations.models import Trigger
 from orchestrations.services import hooks
 from orchestrator_site.lib.addresses import client_address
 
-BEARER = "Bearer "
+BEARER = "bearer"
+NO = {"", "0", "false", "no", "off"}
 
 
 @login_not_required
@@ -36,7 +37,7 @@ def hook(request: HttpRequest, key: str) -> HttpResponse:
     if trigger is None:
         return _refused(401, "unauthorized", "The address or the secret is wrong.")
     try:
-        return _taken(trigger, call, is_dry="X-Dry-Run" in request.headers)
+        return _taken(trigger, call, is_dry=_is_dry(request))
     except InvalidTrigger as error:
         return _refused(422, "invalid", str(error))
 
@@ -53,16 +54,21 @@ def _refused_body(request: HttpRequest) -> HttpResponse | None:
 
 def _taken(trigger: Trigger, call: hooks.Call, *, is_dry: bool) -> HttpResponse:
     if is_dry:
-        return JsonResponse({"dry_run": True, "variables": hooks.variables_of(call)})
+        return JsonResponse({"dry_run": True, "variables": hooks.variables_of(trigger, call)})
     event, is_new = hooks.take_call(trigger, call)
     return JsonResponse({"event": event, "is_new": is_new}, status=202)
 
 
+def _is_dry(request: HttpRequest) -> bool:
+    return request.headers.get("X-Dry-Run", "").strip().lower() not in NO
+
+
 def _call(request: HttpRequest) -> hooks.Call:
-    authorization = request.headers.get("Authorization", "")
+    # The name of a scheme may be written in any case: RFC 9110, section 11.1.
+    scheme, _, bearer = request.headers.get("Authorization", "").strip().partition(" ")
     return hooks.Call(
         body=request.body,
-        bearer=authorization.removeprefix(BEARER) if authorization.startswith(BEARER) else "",
+        bearer=bearer.strip() if scheme.lower() == BEARER else "",
         signature=request.headers.get("X-Hub-Signature-256", ""),
         key=request.headers.get("Idempotency-Key", "")
         or request.headers.get("X-GitHub-Delivery", ""),

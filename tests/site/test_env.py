@@ -36,6 +36,22 @@ def test_readers_convert(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert (tmp_path / "new" / "er").is_dir()
 
 
+def test_places_are_folders_and_buckets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("X_TEST", raising=False)
+    assert env.places("X_TEST", tmp_path / "in") == [str(tmp_path / "in")]
+    assert (tmp_path / "in").is_dir()
+    monkeypatch.setenv("X_TEST", "/data/in, s3://bucket/in")
+    assert env.places("X_TEST", tmp_path) == ["/data/in", "s3://bucket/in"]
+    for wrong in ("data/in", "/data,./in", "s3://", "s3:///in"):
+        monkeypatch.setenv("X_TEST", wrong)
+        with pytest.raises(ImproperlyConfigured, match="it takes folders such as /data/in"):
+            env.places("X_TEST", tmp_path)
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("X_TEST")
+    with pytest.raises(ImproperlyConfigured, match="cannot be used as a folder"):
+        env.places("X_TEST", tmp_path / "file")
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [

@@ -19,7 +19,7 @@ from django.db import transaction
 from components.models import Table
 from orchestrations.enums import RunStatus, TriggerKind, TriggerNeeds
 from orchestrations.models import Run, Trigger, TriggerEvent
-from orchestrations.scheduling.triggers import fire_ready, note_event, sweep
+from orchestrations.scheduling.triggers import Came, fire_ready, note_events, sweep
 from orchestrations.services import triggers
 from tests.builders import make_trigger, update_table
 
@@ -164,9 +164,9 @@ def test_every_event_is_used_once_however_often_it_is_told() -> None:
     for number in range(300):
         step = dice.choice(["tell", "tell again", "look", "sweep", "begin", "wait"])
         if step == "tell":
-            told += note_event(trigger.pk, f"call {number}", at=now, details={"kind": "hook"})
+            told += note_events(trigger.pk, [Came(f"call {number}", now, {"kind": "hook"})])
         elif step == "tell again" and (old := TriggerEvent.objects.order_by("?").first()):
-            assert not note_event(trigger.pk, old.key, at=now, details={})
+            assert not note_events(trigger.pk, [Came(old.key, now, {})])
         elif step == "look":
             fire_ready([trigger.pk], now)
         elif step == "sweep":

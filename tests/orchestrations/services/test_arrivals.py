@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,13 @@ from django.conf import LazySettings
 from django.urls import reverse
 from moto.server import ThreadedMotoServer
 
-from orchestrations.enums import TriggerKind
+from orchestrations.enums import RunStatus, TriggerKind
 from orchestrations.exceptions import InvalidTrigger
 from orchestrations.models import Run, Trigger, TriggerEvent
 from orchestrations.scheduling.triggers import sweep
 from orchestrations.services import arrivals, places, triggers
-from orchestrations.services.arrivals import watch_files
+from orchestrations.services.arrivals import look_at, watch_files
+from orchestrator_site.lib.patience import NoAnswer, ask
 from tests.builders import make_empty_orchestration
 from tests.pages import client_of, text_of
 
@@ -61,7 +65,7 @@ def test_a_new_file_starts_a_run_once_and_gives_it_its_place(incoming: Path) -> 
     assert looks(4, NOON + 2 * LOOK) == [0, 1, 0, 0]
     [run_id] = sweep(NOON + 6 * LOOK)
     run = Run.objects.get(pk=run_id)
-    assert run.variables == {"file": str(incoming / "new.csv")}
+    assert run.variables == {"file": str(incoming / "new.csv"), "files": str(incoming / "new.csv")}
     assert run.updates[0]["words"] == "new.csv arrived, 5 B"
     assert sweep(NOON + timedelta(hours=1)) == []
     assert TriggerEvent.objects.get(trigger=trigger).run_id == run_id
@@ -130,8 +134,9 @@ def test_what_is_gone_is_forgotten_after_a_week(incoming: Path) -> None:
 def test_one_trigger_that_fails_keeps_no_other_from_being_looked_at(
     incoming: Path, settings: LazySettings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings.WATCHED_PLACES = [str(incoming), "s3://["]  # no address of a bucket
-    bad, good = waiting("s3://["), waiting(incoming)
+    settings.WATCHED_PLACES = [str(incoming), "s3://bucket"]
+    settings.HOME = None  # there is no folder for what is kept of a bucket
+    bad, good = waiting("s3://bucket"), waiting(incoming)
     looks(1)
     (incoming / "a.csv").write_text("x")
 
@@ -140,7 +145,9 @@ def test_one_trigger_that_fails_keeps_no_other_from_being_looked_at(
     bad.refresh_from_db()
     said, reference = bad.problem.rstrip(".").rsplit(" ", 1)
     assert said == "Something went wrong on our side. Reference:"
-    assert f"Trigger {bad.pk}, error {reference}." in caplog.messages
+    # Once, and not at each look.
+    assert caplog.messages.count(f"Trigger {bad.pk}, error {reference}.") == 1
+    assert len([m for m in caplog.messages if f"Trigger {bad.pk}," in m]) == 1
 
 
 def test_hidden_files_are_not_complete_unless_they_are_asked_for(incoming: Path) -> None:
@@ -259,21 +266,102 @@ def test_a_folder_that_is_too_full_is_said(incoming: Path, monkeypatch: pytest.M
     assert trigger.problem == "More than 2 are there; move old ones away."
 
 
-def test_two_workers_that_look_at_once_tell_of_a_file_once(
-    incoming: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second one read the place before the first had written what it saw."""
-    trigger = waiting(incoming)
+def test_two_workers_that_look_at_once_tell_of_a_file_once(incoming: Path) -> None:
+    """What the second one read is forgotten where the first has written what it saw."""
+    waiting(incoming)
     looks(1)
     (incoming / "a.csv").write_text("x")
     looks(1, NOON + LOOK)
-    [found] = places.look(str(incoming), "")
+    second = Trigger.objects.get()
     assert looks(1, NOON + 2 * LOOK) == [1]
-    trigger.files.update(is_noted=False)  # as the other one knew it
-    monkeypatch.setattr(arrivals, "look", lambda *_: [found])
+    (incoming / "a.csv").write_text("other")
 
-    assert looks(1, NOON + 2 * LOOK) == [0]
-    assert TriggerEvent.objects.count() == 1
+    assert look_at(second, NOON + 3 * LOOK) == 0
+    assert looks(2, NOON + 4 * LOOK) == [0, 1]
+
+
+def test_a_file_that_becomes_what_it_was_counts_again(incoming: Path) -> None:
+    """As one that is put back from a shelf, with the time that it had."""
+    waiting(incoming)
+    looks(1)
+    file = incoming / "a.csv"
+    arrived = []
+    for k, (text, at) in enumerate([("x", 100), ("other", 200), ("x", 100)]):
+        file.write_text(text)
+        os.utime(file, (at, at))
+        arrived += looks(2, NOON + (1 + 2 * k) * LOOK)
+
+    assert arrived == [0, 1, 0, 1, 0, 1]
+
+
+def test_a_look_that_takes_long_makes_nothing_complete(incoming: Path) -> None:
+    """The file may have been read at its beginning or at its end."""
+    trigger = waiting(incoming)
+    look_at(trigger, NOON)
+    (incoming / "a.csv").write_text("x")
+    trigger.refresh_from_db()
+    begun, ended = NOON + LOOK, NOON + 3 * LOOK
+    assert arrivals._note(trigger, places.look(str(incoming), ""), begun, ended) == 0  # noqa: SLF001
+    assert looks(2, ended + timedelta(seconds=4)) == [0, 1]
+
+
+def test_many_files_at_once_start_runs_that_know_all_of_them(
+    incoming: Path, django_assert_max_num_queries: Any
+) -> None:
+    trigger = waiting(incoming)
+    looks(1)
+    for n in range(1500):
+        (incoming / f"{n:04}.csv").write_text("x")
+    looks(1, NOON + LOOK)
+    with django_assert_max_num_queries(40):
+        assert looks(1, NOON + 2 * LOOK) == [1500]
+
+    runs, now = [], NOON + 3 * LOOK
+    while made := sweep(now):
+        runs += made
+        Run.objects.filter(pk__in=made).update(status=RunStatus.SUCCESS)
+        now += timedelta(minutes=1)
+    found = [Run.objects.get(pk=pk).variables["files"].splitlines() for pk in runs]
+    everything = [str(incoming / f"{n:04}.csv") for n in range(1500)]
+    assert sorted(chain.from_iterable(found)) == everything
+    assert all(len("\n".join(each)) <= 10_000 for each in found)
+    assert Run.objects.get(pk=runs[0]).variables["file"] == found[0][-1]
+    first = Run.objects.get(pk=runs[0])
+    assert f"{1500 - len(found[0]):,} more came and start the next run." in (
+        first.events.get().reason
+    )
+    assert len(first.updates) == len(found[0])
+    assert not trigger.arrivals.filter(used_at=None).exists()
+
+
+def test_a_place_that_hangs_keeps_no_other_from_being_looked_at(
+    incoming: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "PATIENCE", 0.05)
+    (incoming / "away").mkdir()
+    hung, good = waiting(incoming / "away"), waiting(incoming)
+    is_back = threading.Event()
+    with pytest.raises(NoAnswer):
+        ask(f"place {incoming / 'away'} ", is_back.wait, seconds=0)
+    looks(1)
+    (incoming / "a.csv").write_text("x")
+
+    assert looks(2, NOON + LOOK) == [0, 1]
+    assert TriggerEvent.objects.get().trigger == good
+    hung.refresh_from_db()
+    assert hung.problem == "This place does not answer within 0 seconds."
+    is_back.set()
+
+
+def test_a_removed_trigger_keeps_nothing_of_its_place(incoming: Path) -> None:
+    trigger = waiting(incoming)
+    looks(1)
+    (incoming / "a.csv").write_text("x")
+    looks(2, NOON + LOOK)
+    triggers.delete_trigger(trigger)
+
+    assert not trigger.files.exists()
+    assert not trigger.arrivals.exists()
 
 
 @pytest.fixture
@@ -306,9 +394,27 @@ def test_an_object_that_arrives_in_a_bucket_counts_once(bucket: Any) -> None:
     bucket.put_object(Bucket="arrivals", Key="in/shop/note.txt", Body=b"x")
 
     assert looks(3, NOON + LOOK) == [0, 1, 0]
-    assert TriggerEvent.objects.get().details["variables"] == {
-        "file": "s3://arrivals/in/shop/new.csv"
-    }
+    assert TriggerEvent.objects.get().details["file"] == "s3://arrivals/in/shop/new.csv"
+
+
+def test_a_bucket_is_listed_at_the_place_and_not_below(
+    bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "MOST_NAMES", 1)
+    for n in range(5):
+        bucket.put_object(Bucket="arrivals", Key=f"in/deeper/{n}.csv", Body=b"x")
+    bucket.put_object(Bucket="arrivals", Key="in/a.csv", Body=b"x")
+
+    assert [each.name for each in places.look("s3://arrivals/in", "")] == ["a.csv"]
+
+
+@pytest.mark.parametrize("prefix", ["in/a#b", "in/a?b", "in/a b", "in/é"])
+def test_a_prefix_may_hold_any_character(bucket: Any, prefix: str) -> None:
+    bucket.put_object(Bucket="arrivals", Key=f"{prefix}/x.csv", Body=b"x")
+
+    assert [f.where for f in places.look(f"s3://arrivals/{prefix}", "")] == [
+        f"s3://arrivals/{prefix}/x.csv"
+    ]
 
 
 @pytest.mark.usefixtures("bucket")

@@ -233,6 +233,26 @@ def test_slots_go_with_their_run_and_others_by_age_and_unused_events_stay() -> N
     assert set(TriggerEvent.objects.values_list("key", flat=True)) == {"9", "40"}
 
 
+def test_what_came_long_ago_to_a_trigger_that_is_off_goes() -> None:
+    """A webhook that is off goes on taking calls, and nobody may ever switch it on."""
+    now = timezone.now()
+    for key in ("trigger", "orchestration"):
+        orchestration = make_empty_orchestration(name=f"{key} off")
+        trigger = make_trigger("in.c-a.b", orchestration=orchestration)
+        of = trigger if key == "trigger" else orchestration
+        of.is_enabled = False
+        of.save()
+        for days in (11, 9):
+            at = now - timedelta(days=days)
+            TriggerEvent.objects.create(trigger=trigger, key=f"{key} {days}", at=at)
+    apply()
+
+    assert set(TriggerEvent.objects.values_list("key", flat=True)) == {
+        "trigger 9",
+        "orchestration 9",
+    }
+
+
 def test_a_preview_names_the_orchestrations_with_most_first() -> None:
     one, other = make_empty_orchestration(name="one"), make_empty_orchestration(name="other")
     for of, count in ((one, 2), (other, 4)):

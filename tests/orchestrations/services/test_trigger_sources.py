@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from components.enums import JobStatus
+from components.models import AuditEntry
 from orchestrations.enums import RunStatus, StartedBy, TriggerKind
 from orchestrations.exceptions import InvalidTrigger
 from orchestrations.models import Orchestration, Run, Trigger, TriggerEvent
-from orchestrations.scheduling.triggers import fire_ready, note_event
+from orchestrations.scheduling.triggers import Came, fire_ready, note_events, sweep
 from orchestrations.services.followers import circle_of
 from orchestrations.services.orchestrations import move_to_trash
 from orchestrations.services.runs import start_run, terminate_run
@@ -242,6 +244,96 @@ def test_the_same_key_counts_once(client: Client, hook: tuple[Trigger, str]) -> 
     assert TriggerEvent.objects.count() == 1
 
 
+def test_the_same_key_for_another_body_is_refused(
+    client: Client, hook: tuple[Trigger, str]
+) -> None:
+    trigger, secret = hook
+    headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "order-4711"}
+    call(client, trigger, {"variables": {"day": "1"}}, **headers)
+    answer = call(client, trigger, {"variables": {"day": "2"}}, **headers)
+
+    assert answer.status_code == 422
+    assert "send another key" in answer.json()["error"]["message"]
+    assert TriggerEvent.objects.get().details["variables"] == {"day": "1"}
+
+
+@pytest.mark.parametrize("said", ["0", "false", " No ", ""])
+def test_a_header_that_says_no_is_no_dry_run(
+    client: Client, hook: tuple[Trigger, str], said: str
+) -> None:
+    trigger, secret = hook
+    headers = {"Authorization": f"bearer {secret}", "X-Dry-Run": said}
+
+    assert call(client, trigger, **headers).status_code == 202
+
+
+def test_calls_that_are_too_many_for_one_run_start_the_next_one(
+    client: Client, hook: tuple[Trigger, str]
+) -> None:
+    """A run has a hundred variables at most."""
+    trigger, secret = hook
+    headers = {"Authorization": f"Bearer {secret}"}
+    for first in (0, 60, 120):
+        given = {f"v{n}": "x" for n in range(first, first + 60)}
+        assert call(client, trigger, {"variables": given}, **headers).status_code == 202
+
+    now, found = timezone.now(), []
+    for _ in range(3):
+        [made] = sweep(now)
+        run = Run.objects.get(pk=made)
+        found.append(len(run.variables))
+        Run.objects.filter(pk=made).update(status="success")
+        now += timedelta(minutes=1)
+    assert found == [60, 60, 60]
+    assert sweep(now) == []
+
+
+def test_a_call_with_more_variables_than_a_run_may_have_is_refused(
+    client: Client, hook: tuple[Trigger, str]
+) -> None:
+    trigger, secret = hook
+    update_trigger(trigger, variables={"own": "x"})
+    given = {"variables": {f"v{n}": "x" for n in range(100)}}
+    answer = call(client, trigger, given, Authorization=f"Bearer {secret}")
+
+    assert answer.status_code == 422
+    assert "at most 100 variables" in answer.json()["error"]["message"]
+
+
+def test_another_secret_is_in_the_record_of_changes(hook: tuple[Trigger, str]) -> None:
+    trigger, _ = hook
+    before = AuditEntry.objects.count()
+    secret = new_hook_secret(trigger)
+
+    entry = AuditEntry.objects.latest("pk")
+    assert AuditEntry.objects.count() == before + 1
+    assert (entry.object_type, entry.object_id) == ("trigger", str(trigger.pk))
+    assert secret not in json.dumps(entry.changes)
+
+
+def test_a_secret_that_cannot_be_read_any_more_is_said(
+    client: Client, hook: tuple[Trigger, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    trigger, secret = hook
+    Trigger.objects.filter(pk=trigger.pk).update(hook_secret="of another key")
+    assert call(client, trigger, Authorization=f"Bearer {secret}").status_code == 401
+    assert f"The secret of webhook {trigger.pk} cannot be read" in caplog.text
+    client.force_login(make_user(role="Viewer"))
+    page = client.get(reverse("schedule-list", args=[trigger.orchestration_id]))
+    assert "every call is refused" in text_of(page)
+
+
+def test_an_outcome_that_counts_no_more_starts_nothing(
+    control: Control, source: Orchestration
+) -> None:
+    trigger = follow(make_empty_orchestration(name="Report"), source)
+    run_to(control, source, JobStatus.ERROR)
+    good = run_to(control, source, JobStatus.SUCCESS)
+    update_trigger(trigger, outcomes=["success"])
+
+    assert [event.key for event in trigger.arrivals.all()] == [f"run:{good.pk}"]
+
+
 def test_who_does_not_know_the_secret_learns_nothing(
     client: Client, hook: tuple[Trigger, str]
 ) -> None:
@@ -351,7 +443,7 @@ def test_what_came_for_a_trigger_that_was_removed_or_that_waits_for_another_is_f
     hook: tuple[Trigger, str],
 ) -> None:
     trigger, _ = hook
-    note_event(trigger.pk, "call:1", at=timezone.now(), details={"kind": "hook"})
+    note_events(trigger.pk, [Came("call:1", timezone.now(), {"kind": "hook"})])
     delete_trigger(trigger)
     undelete_trigger(trigger)
     assert not trigger.arrivals.filter(used_at=None).exists()
@@ -360,7 +452,7 @@ def test_what_came_for_a_trigger_that_was_removed_or_that_waits_for_another_is_f
     after = create_trigger(
         make_empty_orchestration(), user=None, kind=TriggerKind.ORCHESTRATION, source_id=one.pk
     )
-    note_event(after.pk, "run:1", at=timezone.now(), details={"kind": "run"})
+    note_events(after.pk, [Came("run:1", timezone.now(), {"kind": "run"})])
     update_trigger(after, cooldown=9)
     assert after.arrivals.filter(used_at=None).exists()
     update_trigger(after, source_id=other.pk)
