@@ -207,14 +207,16 @@ def _limit_stall() -> None:
 def _take(now: datetime, batch: int, only: int | None) -> list[Schedule]:
     """Lock due schedules with their orchestrations, so that overlap is judged by one at a time.
 
-    NO KEY: runs and slots of these rows may be inserted meanwhile by others.
+    NO KEY: runs and slots of these rows may be inserted meanwhile by others. Calendars are read
+    once the rows are held: somebody may have changed one while this waited for them.
     """
     due = Schedule.objects.filter(next_fire_at__lte=now)
     if only is not None:
         due = due.filter(pk=only)
     on_time_first = Case(When(next_fire_at__gte=now - ON_TIME, then=0), default=1)
     return list(
-        due.select_related("orchestration", "calendar", "paused_by", "off_by")
+        due.select_related("orchestration", "paused_by", "off_by")
+        .prefetch_related("calendar")
         .select_for_update(of=("self", "orchestration"), no_key=True, skip_locked=only is None)
         .order_by(on_time_first, "next_fire_at", "pk")[:batch]
     )

@@ -110,12 +110,34 @@ def switch(
         schedule.save()
         # Moments that are due already get their slot, which says that it was switched off.
         settle(schedule.pk, now)
-        in_trash = schedule.orchestration.deleted_at is not None
         schedule.next_fire_at = None
-        since = schedule.off_since or (now if was_on else None)
-        schedule.off_since = None if in_trash else since
+        schedule.off_since = schedule.off_since or (now if was_on else None)
         schedule.save()
     project(schedule, enabled=is_on(schedule))
+
+
+def rouse(schedule: Schedule, now: datetime) -> None:
+    """Let a schedule that sleeps since one of its moments was rejected go on after that moment.
+
+    What it slept through is decided by its own policies. Raises CronError and ZoneError where it
+    still cannot be read.
+    """
+    last = schedule.slots.order_by("-due_at").first()
+    if last is None or not is_on(schedule) or schedule.next_fire_at is not None:
+        return
+    schedule.lead = lead_for(schedule)
+    due_at = upcoming(schedule, last.due_at)
+    schedule.next_fire_at = due_at and due_at - schedule.ahead
+    schedule.off_since = schedule.off_by = None
+    schedule.save()
+    switched = SwitchedOn(
+        Misfire(schedule.misfire),
+        schedule.misfire_limit,
+        Downtime(last.due_at, now, "It slept after an error"),
+        overlap=Overlap(schedule.overlap),
+        window=schedule.misfire_window,
+    )
+    settle(schedule.pk, now, switched)
 
 
 def missed_of(schedule: Schedule, now: datetime, *, most: int = MOST_WRITTEN) -> Missed | None:

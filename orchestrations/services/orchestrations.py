@@ -156,7 +156,7 @@ def _bin(orchestration: Orchestration, *, user: User | None, deleted: bool) -> O
         fresh.deleted_at = timezone.now() if deleted else None
         fresh.deleted_by = user
         fresh.save(update_fields=["deleted_at", "deleted_by", "updated_at"])
-        on_orchestration_changed(fresh, user=user)
+        on_orchestration_changed(fresh, user=user, is_back=not deleted)
     orchestration.deleted_at, orchestration.deleted_by = fresh.deleted_at, fresh.deleted_by
     return orchestration
 

@@ -13,13 +13,14 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from orchestrations.enums import Misfire
 from orchestrations.exceptions import InvalidSchedule, NotAllowed
 from orchestrations.models import Calendar, Orchestration, Schedule
 from orchestrations.models.orchestration import ScheduleDesign
 from orchestrations.queries.change_words import schedule_sentence
 from orchestrations.scheduling.preview import Preview, PreviewMoment, preview
 from orchestrations.scheduling.slots import fire_due
-from orchestrations.services.arming import CatchUp, arm, is_on, settle, switch
+from orchestrations.services.arming import CatchUp, arm, is_on, rouse, settle, switch
 from orchestrations.services.projection import project, withdraw
 from orchestrations.services.schedule_checks import MOMENTS, Options, check_schedule
 from orchestrations.services.versions import record_version, schedule_design
@@ -41,6 +42,7 @@ __all__ = [
     "preview",
     "remove_schedules",
     "restore_schedules",
+    "rouse_schedule",
     "set_enabled",
     "title",
     "update_schedule",
@@ -130,14 +132,13 @@ def update_schedule(
     settle(schedule.pk, now)
     schedule.refresh_from_db(fields=["next_fire_at", "off_since", "off_by"])
     before = schedule_design(schedule)
-    timing = [getattr(schedule, field) for field in TIMING]
-    paused_until = schedule.paused_until
+    timing, paused_until = _timing(schedule), schedule.paused_until
     for field, value in changes.items():
         setattr(schedule, field, value)
     if schedule.paused_until != paused_until:
         schedule.paused_by = user if schedule.paused_until else None
     check_schedule(schedule)
-    is_changed = timing != [getattr(schedule, field) for field in TIMING]
+    is_changed = timing != _timing(schedule)
     # One that could not be read before may be readable now.
     if is_changed or (is_on(schedule) and schedule.next_fire_at is None):
         arm(schedule, now, was_on=schedule.next_fire_at is not None)
@@ -197,8 +198,8 @@ def restore_schedules(
     """Make the schedules what a version holds; counts to the version that this transaction made.
 
     Those that it does not hold are removed, removed ones come back under their old numbers. What
-    comes back, is switched on or fires at other times goes on from now: nothing is made up for.
-    Raises InvalidSchedule.
+    comes back, is switched on or fires at other times goes on from now: nothing is made up for, and
+    the moments of the time off get slots that say so. Raises InvalidSchedule.
     """
     _lock(orchestration)
     rows = orchestration.schedules.select_for_update(of=("self",), no_key=True)
@@ -212,26 +213,32 @@ def restore_schedules(
         if old is not None:
             settle(old.pk, database_now())
             old.refresh_from_db(fields=["next_fire_at", "off_since", "off_by"])
-            _restore(old, design, was_on=is_on(old))
+            _restore(old, design, user=user)
         else:
             new = Schedule(orchestration=orchestration, created_by=user)
-            _restore(new, design, was_on=False)
+            _restore(new, design, user=user)
     record_version(orchestration, user=user, change="Restored schedules.", amend=True)
 
 
 @transaction.atomic
 def on_orchestration_changed(
-    orchestration: Orchestration, *, user: User | None = None, catch_up: CatchUp | None = None
+    orchestration: Orchestration,
+    *,
+    user: User | None = None,
+    catch_up: CatchUp | None = None,
+    is_back: bool = False,
 ) -> None:
     """Wake or rest the schedules of an orchestration that was switched, trashed or restored.
 
-    Call it in the same transaction, after saving the orchestration. Out of the trash a schedule
-    goes on from now; switched on, it looks back as in `set_enabled`. Safe to call twice.
+    Call it in the same transaction, after saving the orchestration. One that `is_back` from the
+    trash goes on from now; switched on, it looks back as in `set_enabled`. Safe to call twice.
     """
     _lock(orchestration)
     schedules = orchestration.schedules.filter(deleted_at=None).select_for_update(no_key=True)
     for schedule in schedules.order_by("pk"):
         schedule.orchestration = orchestration
+        if is_back:
+            schedule.off_since = schedule.off_since and database_now()
         switch(schedule, user=user, catch_up=catch_up)
 
 
@@ -261,6 +268,16 @@ def on_calendar_changed(calendar: Calendar) -> None:
         schedule.refresh_from_db()
         arm(schedule, now, was_on=schedule.next_fire_at is not None)
         schedule.save(update_fields=["next_fire_at", "lead", "off_since", "off_by", "updated_at"])
+
+
+@transaction.atomic
+def rouse_schedule(schedule: Schedule) -> None:
+    """Let a schedule go on that sleeps since one of its moments was rejected.
+
+    Raises CronError and ZoneError where it still cannot be read, and NotAllowed where it was
+    removed meanwhile.
+    """
+    rouse(_locked(schedule), database_now())
 
 
 def fire_schedule(schedule_id: int) -> None:
@@ -318,9 +335,11 @@ def _locked(schedule: Schedule) -> Schedule:
         raise NotAllowed("This schedule was removed meanwhile.") from None
 
 
-def _restore(schedule: Schedule, design: ScheduleDesign, *, was_on: bool) -> None:
+def _restore(schedule: Schedule, design: ScheduleDesign, *, user: User | None) -> None:
     now = database_now()
-    timing = [getattr(schedule, field) for field in TIMING]
+    is_new = schedule.pk is None or schedule.deleted_at is not None
+    was_on = not is_new and is_on(schedule)
+    timing, paused_until = _timing(schedule), schedule.paused_until
     for field, value in design.items():
         if field in MOMENTS:
             value = datetime.fromisoformat(str(value)) if value else None  # noqa: PLW2901
@@ -329,12 +348,25 @@ def _restore(schedule: Schedule, design: ScheduleDesign, *, was_on: bool) -> Non
         elif field != "id":
             setattr(schedule, field, value)
     schedule.deleted_at = None
+    if schedule.paused_until != paused_until:
+        schedule.paused_by = user if schedule.paused_until else None
     check_schedule(schedule)
-    if not (was_on and is_on(schedule)) or timing != [getattr(schedule, f) for f in TIMING]:
-        schedule.off_since = now
+    if not is_new and timing == _timing(schedule):
+        if was_on != is_on(schedule):
+            switch(schedule, user=user, catch_up=CatchUp(Misfire.SKIP))
+            return
+    elif was_on and not is_on(schedule):
+        schedule.off_since, schedule.off_by = now, user
+        arm(schedule, now)
+    else:
+        schedule.off_since = None if is_new else schedule.off_since
         arm(schedule, now, was_on=was_on)
     schedule.save()
     project(schedule, enabled=is_on(schedule))
+
+
+def _timing(schedule: Schedule) -> list[object]:
+    return [getattr(schedule, field) for field in TIMING]
 
 
 def _calendar(design: ScheduleDesign) -> Calendar | None:

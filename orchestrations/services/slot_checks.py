@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from orchestrations.enums import SlotOutcome
+from orchestrations.exceptions import NotAllowed
 from orchestrations.models import SlotCheck
 from orchestrations.queries.schedules import active_schedules, slot_count
+from orchestrations.services.schedules import rouse_schedule
 from orchestrator_site.lib.cron import CronError, ZoneError
 
 BACK = timedelta(days=1, hours=1)  # each night, and an hour more
@@ -24,7 +27,7 @@ def check_slots(now: datetime | None = None, *, back: timedelta = BACK) -> SlotC
     """Count the slots of the last `back` of every schedule that is on; write down the result.
 
     A schedule is counted from its last change at most, since it may have said something else. One
-    that sleeps since its last moment was rejected misses one, until somebody saves it.
+    that sleeps since its last moment was rejected misses one, and goes on now if it can be read.
     """
     now = now or timezone.now()
     schedules = moments = missing = 0
@@ -52,6 +55,8 @@ def check_slots(now: datetime | None = None, *, back: timedelta = BACK) -> SlotC
             schedules += 1
             missing += 1
             examples.append({"schedule": schedule.pk, "error": last.reason})
+            with suppress(CronError, ZoneError, NotAllowed):
+                rouse_schedule(schedule)
     if missing:
         logger.error("%d of %d due moments have no slot.", missing, moments)
     check = SlotCheck.objects.create(

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, transaction
 
 from orchestrations.enums import Overlap, SlotOutcome
-from orchestrations.models import Run, Schedule, Slot
+from orchestrations.models import Calendar, Run, Schedule, Slot
 from orchestrations.scheduling import slots
 from orchestrations.scheduling.slots import FireReport, fire_due
 from orchestrations.services import schedules
@@ -112,6 +112,30 @@ def test_a_slot_written_by_somebody_without_the_lock_is_read_again() -> None:
         (other.pk, "fired"): 1,
     }
     assert list(Run.objects.values_list("schedule_id", flat=True)) == [other.pk]
+
+
+def test_who_waited_for_a_schedule_decides_by_the_calendar_as_it_is_now() -> None:
+    """PostgreSQL reads a locked row again, and not the rows that were joined to it."""
+    calendar = Calendar.objects.create(name="Closed")
+    schedule = make_schedule(NOON, calendar=calendar)
+
+    def fire() -> FireReport:
+        try:
+            return fire_due(NOON, only=schedule.pk)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Schedule.objects.select_for_update(no_key=True).get(pk=schedule.pk)
+            future = pool.submit(fire)
+            wait_until_blocked()
+            calendar.dates = [{"on": "2026-06-01", "name": ""}]
+            calendar.save()
+            Schedule.objects.update(variables={"changed": "meanwhile"})
+        assert future.result(timeout=10).runs == 0
+
+    assert Slot.objects.get().outcome == SlotOutcome.HELD
 
 
 def test_a_held_schedule_is_left_out_and_the_others_fire() -> None:

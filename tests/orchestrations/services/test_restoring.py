@@ -5,17 +5,19 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from components.models import Configuration
 from orchestrations.enums import Misfire, VersionPart
 from orchestrations.exceptions import InvalidOrchestration, InvalidSchedule, NotAllowed
-from orchestrations.models import Calendar, Orchestration, Run, Schedule
+from orchestrations.models import Calendar, Orchestration, Run, Schedule, Slot
 from orchestrations.models.orchestration import Definition
 from orchestrations.scheduling.slots import fire_due
 from orchestrations.services import schedules, triggers
 from orchestrations.services.notifications import save_notifications
 from orchestrations.services.orchestrations import move_to_trash, save_orchestration
 from orchestrations.services.restoring import copy_orchestration, restore_version
+from orchestrator_site.lib.database_clock import database_now
 from tests.builders import make_configuration, make_orchestration, make_user
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -162,6 +164,53 @@ def test_a_schedule_that_is_off_in_the_version_rests() -> None:
     schedule.refresh_from_db()
     assert (schedule.is_enabled, schedule.next_fire_at) == (False, None)
     assert schedule.off_since is not None
+
+
+def test_who_switched_a_schedule_by_restoring_and_what_it_missed_is_said() -> None:
+    ann, bob = make_user(name="ann"), make_user(name="bob")
+    with time_machine.travel(NOON, tick=False):
+        orchestration = make_orchestration([[make_configuration()]])
+        schedule = schedules.create_schedule(
+            orchestration, cron="0 * * * *", timezone="UTC", user=ann, misfire=Misfire.ALL
+        )
+        schedules.set_enabled(schedule, enabled=False, user=ann)
+    with time_machine.travel(NOON + timedelta(hours=2, minutes=30), tick=False):
+        restore_version(orchestration, 2, user=bob)
+    reasons = list(Slot.objects.values_list("outcome", "reason"))
+    assert [outcome for outcome, _ in reasons] == ["missed", "missed"]
+    assert all("It was switched off by ann" in reason for _, reason in reasons)
+    with time_machine.travel(NOON + timedelta(hours=3, minutes=1), tick=False):
+        fire_due(database_now())
+        restore_version(orchestration, 3, user=bob)
+    schedule.refresh_from_db()
+    assert (schedule.off_by, schedule.off_since) == (bob, NOON + timedelta(hours=3, minutes=1))
+
+
+def test_restoring_something_else_leaves_a_schedule_that_is_off_as_it_is() -> None:
+    ann, bob = make_user(name="ann"), make_user(name="bob")
+    with time_machine.travel(NOON, tick=False):
+        orchestration = make_orchestration([[make_configuration()]])
+        schedule = schedules.create_schedule(
+            orchestration, cron="0 * * * *", timezone="UTC", user=ann
+        )
+        schedules.set_enabled(schedule, enabled=False, user=ann)
+        schedules.update_schedule(schedule, user=ann, name="Renamed")
+    restore_version(orchestration, 3, user=bob)
+    schedule.refresh_from_db()
+    assert (schedule.name, schedule.off_by, schedule.off_since) == ("", ann, NOON)
+
+
+def test_a_pause_that_comes_back_is_of_who_brought_it_back() -> None:
+    ann, bob = make_user(name="ann"), make_user(name="bob")
+    orchestration = make_orchestration([[make_configuration()]])
+    until = timezone.now() + timedelta(days=1)
+    schedule = schedules.create_schedule(
+        orchestration, cron="0 * * * *", timezone="UTC", user=ann, paused_until=until
+    )
+    schedules.update_schedule(schedule, user=ann, paused_until=None)
+    restore_version(orchestration, 2, user=bob)
+    schedule.refresh_from_db()
+    assert (schedule.paused_until, schedule.paused_by) == (until, bob)
 
 
 @time_machine.travel(NOON, tick=False)

@@ -11,10 +11,11 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTas
 
 from orchestrations.enums import Misfire, Overlap, SlotOutcome
 from orchestrations.exceptions import InvalidSchedule, NotAllowed
-from orchestrations.models import Calendar, Orchestration, Run, Schedule
+from orchestrations.models import Calendar, Orchestration, Run, Schedule, Slot
 from orchestrations.scheduling.slots import fire_due
 from orchestrations.services import schedules
 from orchestrations.services.arming import CatchUp, missed_of
+from orchestrations.services.orchestrations import move_to_trash, restore_from_trash
 from orchestrator_site.lib import cron as crons
 from tests.builders import make_empty_orchestration, make_schedule, make_user
 
@@ -286,16 +287,30 @@ def test_out_of_the_trash_it_goes_on_from_now() -> None:
     orchestration = make_empty_orchestration()
     with time_machine.travel(NOON, tick=False):
         schedule = create(orchestration)
-        orchestration.deleted_at = NOON
-        orchestration.save()
-        schedules.on_orchestration_changed(orchestration)
+        move_to_trash(orchestration, user=None)
     assert fresh(schedule).next_fire_at is None
     with time_machine.travel(NOON + 90 * MINUTE, tick=False):
-        orchestration.deleted_at = None
-        orchestration.save()
-        schedules.on_orchestration_changed(orchestration)
+        restore_from_trash(orchestration)
 
     assert fresh(schedule).next_fire_at == NOON + 2 * HOUR
+    assert not Slot.objects.exists()
+
+
+def test_one_that_was_off_before_the_trash_misses_nothing_in_it() -> None:
+    orchestration = make_empty_orchestration()
+    ann = make_user(name="ann")
+    with time_machine.travel(NOON, tick=False):
+        schedule = create(orchestration)
+        schedules.set_enabled(schedule, enabled=False, user=ann)
+        move_to_trash(orchestration, user=None)
+    with time_machine.travel(NOON + 5 * HOUR, tick=False):
+        restore_from_trash(orchestration)
+    row = fresh(schedule)
+    assert (row.off_since, row.off_by) == (NOON + 5 * HOUR, ann)
+    with time_machine.travel(NOON + 6.5 * HOUR, tick=False):
+        schedules.set_enabled(row, enabled=True)
+
+    assert list(Slot.objects.values_list("due_at", flat=True)) == [NOON + 6 * HOUR]
 
 
 @time_machine.travel(NOON, tick=False)

@@ -69,6 +69,26 @@ def test_one_that_sleeps_after_its_moment_was_rejected_counts_as_missing(
     assert [each["schedule"] for each in check.examples] == [schedule.pk] * missing
 
 
+def test_one_that_sleeps_after_an_error_that_is_mended_goes_on_where_it_stopped() -> None:
+    schedule = make_schedule(NOON, cron="nonsense", misfire="all")
+    fire_due(NOON)
+    Schedule.objects.update(cron="0 * * * *")
+    with time_machine.travel(NOON + 2.5 * HOUR, tick=False):
+        check = check_slots()
+
+    assert check.missing == 1
+    slots = list(Slot.objects.filter(due_at__gt=NOON).order_by("due_at"))
+    assert [(slot.due_at, slot.outcome) for slot in slots] == [
+        (NOON + HOUR, "fired"),
+        (NOON + 2 * HOUR, "queued"),
+    ]
+    assert "It slept after an error" in slots[0].reason
+    schedule.refresh_from_db()
+    assert schedule.next_fire_at == NOON + 3 * HOUR
+    with time_machine.travel(NOON + 2.6 * HOUR, tick=False):
+        assert check_slots().missing == 0
+
+
 def test_old_counts_are_swept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slot_checks, "KEPT", 2)
     for n in range(4):
