@@ -88,13 +88,19 @@ class WatchedTableOut(Schema):
     key: str
     is_ready: bool
     is_missing: bool
+    is_stale: bool
     updated_at: datetime | None
     version: int | None
     imported_at: datetime | None
 
 
 class TriggerOut(Schema):
-    """A trigger and what it waits for; `own_tables` are updated by its own runs."""
+    """A trigger and what it waits for; `own_tables` are updated by its own runs.
+
+    `came` counts events of other kinds than tables that no run has used. `waiting_since` is when
+    the first came of what is there, while the rest is missing; `usual_arrivals` is by table, HH:MM
+    in the time zone of whoever asks.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -118,6 +124,10 @@ class TriggerOut(Schema):
                 "variables": {},
                 "last_run_at": "2026-11-22T09:10:02Z",
                 "is_ready": False,
+                "came": 0,
+                "waiting_since": "2026-11-22T10:10:00Z",
+                "falls_back_at": None,
+                "usual_arrivals": {"in.c-sales.orders": "10:15"},
                 "cools_until": None,
                 "queued_run": None,
                 "tables": [
@@ -125,6 +135,7 @@ class TriggerOut(Schema):
                         "key": "in.c-sales.orders",
                         "is_ready": True,
                         "is_missing": False,
+                        "is_stale": False,
                         "updated_at": "2026-11-22T10:10:00Z",
                         "version": 12,
                         "imported_at": "2026-11-22T10:10:00Z",
@@ -153,6 +164,10 @@ class TriggerOut(Schema):
     variables: dict[str, str]
     last_run_at: datetime | None
     is_ready: bool
+    came: int
+    waiting_since: datetime | None
+    falls_back_at: datetime | None
+    usual_arrivals: dict[str, str]
     cools_until: datetime | None
     queued_run: int | None
     tables: list[WatchedTableOut]
@@ -268,7 +283,7 @@ def shown(line: TriggerLine) -> dict[str, Any]:
         "outcomes": trigger.outcomes,
         "place": trigger.place,
         "pattern": trigger.pattern,
-        "problem": trigger.problem,
+        "problem": line.problem,
         "hook": reverse("hook", args=[trigger.hook_key]) if trigger.hook_key else None,
         "cooldown": trigger.cooldown,
         "needs": trigger.needs,
@@ -278,6 +293,10 @@ def shown(line: TriggerLine) -> dict[str, Any]:
         "variables": trigger.variables,
         "last_run_at": trigger.last_run_at,
         "is_ready": line.state.is_ready,
+        "came": line.state.came,
+        "waiting_since": line.state.waiting_since,
+        "falls_back_at": line.state.falls_back_at,
+        "usual_arrivals": line.usual,
         "cools_until": line.cools_until,
         "queued_run": line.state.queued_run,
         "tables": line.state.tables,

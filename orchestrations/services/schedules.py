@@ -213,10 +213,10 @@ def restore_schedules(
         if old is not None:
             settle(old.pk, database_now())
             old.refresh_from_db(fields=["next_fire_at", "off_since", "off_by"])
-            _restore(old, design, user=user)
+            _restore(old, design, user=user, is_new=old.deleted_at is not None)
         else:
             new = Schedule(orchestration=orchestration, created_by=user)
-            _restore(new, design, user=user)
+            _restore(new, design, user=user, is_new=True)
     record_version(orchestration, user=user, change="Restored schedules.", amend=True)
 
 
@@ -335,11 +335,31 @@ def _locked(schedule: Schedule) -> Schedule:
         raise NotAllowed("This schedule was removed meanwhile.") from None
 
 
-def _restore(schedule: Schedule, design: ScheduleDesign, *, user: User | None) -> None:
-    now = database_now()
-    is_new = schedule.pk is None or schedule.deleted_at is not None
+def _restore(
+    schedule: Schedule, design: ScheduleDesign, *, user: User | None, is_new: bool
+) -> None:
     was_on = not is_new and is_on(schedule)
     timing, paused_until = _timing(schedule), schedule.paused_until
+    _take_over(schedule, design)
+    if schedule.paused_until != paused_until:
+        schedule.paused_by = user if schedule.paused_until else None
+    check_schedule(schedule)
+    turned = was_on != is_on(schedule)
+    if not is_new and turned and timing == _timing(schedule):
+        switch(schedule, user=user, catch_up=CatchUp(Misfire.SKIP))
+        return
+    now = database_now()
+    if is_new:
+        schedule.off_since = schedule.off_by = None
+    elif was_on and turned:
+        schedule.off_since, schedule.off_by = now, user
+    if is_new or timing != _timing(schedule):
+        arm(schedule, now, was_on=was_on)
+    schedule.save()
+    project(schedule, enabled=is_on(schedule))
+
+
+def _take_over(schedule: Schedule, design: ScheduleDesign) -> None:
     for field, value in design.items():
         if field in MOMENTS:
             value = datetime.fromisoformat(str(value)) if value else None  # noqa: PLW2901
@@ -348,21 +368,6 @@ def _restore(schedule: Schedule, design: ScheduleDesign, *, user: User | None) -
         elif field != "id":
             setattr(schedule, field, value)
     schedule.deleted_at = None
-    if schedule.paused_until != paused_until:
-        schedule.paused_by = user if schedule.paused_until else None
-    check_schedule(schedule)
-    if not is_new and timing == _timing(schedule):
-        if was_on != is_on(schedule):
-            switch(schedule, user=user, catch_up=CatchUp(Misfire.SKIP))
-            return
-    elif was_on and not is_on(schedule):
-        schedule.off_since, schedule.off_by = now, user
-        arm(schedule, now)
-    else:
-        schedule.off_since = None if is_new else schedule.off_since
-        arm(schedule, now, was_on=was_on)
-    schedule.save()
-    project(schedule, enabled=is_on(schedule))
 
 
 def _timing(schedule: Schedule) -> list[object]:

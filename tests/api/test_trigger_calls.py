@@ -45,11 +45,15 @@ def test_a_trigger_is_made_changed_listed_and_removed(api: Api) -> None:
         "variables": {"a": "b"},
         "last_run_at": None,
         "is_ready": False,
+        "came": 0,
+        "waiting_since": None,
+        "falls_back_at": None,
+        "usual_arrivals": {},
         "cools_until": None,
         "queued_run": None,
         "own_tables": [],
         "tables": [
-            {**_table(ITEMS), "is_missing": True, "imported_at": None},
+            {**_table(ITEMS), "is_missing": True, "is_stale": False, "imported_at": None},
             _table(ORDERS),
         ],
     }
@@ -81,6 +85,7 @@ def _table(key: str) -> dict[str, Any]:
         "key": key,
         "is_ready": False,
         "is_missing": False,
+        "is_stale": False,
         "updated_at": None,
         "version": None,
     }
