@@ -92,7 +92,7 @@ class TriggerAdmin(Operated, ReadOnly, TriggerBase):
 class TriggerTableAdmin(ReadOnly, TableBase):
     """Which table is watched by which trigger."""
 
-    list_display = ("table_key", "trigger", "updated_at", "version")
+    list_display = ("table_key", "trigger", "updated_at", "version", "waits_since")
     list_filter = (("updated_at", admin.EmptyFieldListFilter),)
     list_select_related = ("trigger",)
     search_fields = ("table_key", "trigger__name", "trigger__orchestration__name")

@@ -86,13 +86,15 @@ class Trigger(models.Model):
 class TriggerTable(models.Model):
     """One table that a trigger watches, by its id: it need not exist yet.
 
-    `version` and `updated_at` are those of the latest update that no run has used yet.
+    `version` and `updated_at` are those of the latest update that no run has used yet; it waits
+    since the first of these.
     """
 
     trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE, related_name="tables")
     table_key = models.CharField(max_length=220, db_index=True)
     updated_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(null=True, blank=True)
+    waits_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["table_key"]

@@ -201,7 +201,6 @@ def attempts_of(task: TaskRun) -> list[AttemptRow]:
 
 def _shown() -> QuerySet[Run]:
     return Run.objects.select_related(
-        "slot",
         *("orchestration", "created_by", "schedule", "slot", "retry_of", "terminated_by"),
-        *("version", "trigger"),
-    )
+        *("version", "trigger__source"),
+    ).prefetch_related("trigger__tables")

@@ -148,9 +148,9 @@ def latest_runs(orchestration_ids: Iterable[int], limit: int = 20) -> list[Run]:
 def listed() -> QuerySet[Run]:
     """Return all runs with what their lists show of them."""
     return Run.objects.select_related(
-        *("orchestration", "created_by", "schedule", "slot", "trigger"),
+        *("orchestration", "created_by", "schedule", "slot", "trigger__source"),
         *("retry_of", "terminated_by"),
-    )
+    ).prefetch_related("trigger__tables")
 
 
 def _expected(run: Run, usual: timedelta | None) -> datetime | None:

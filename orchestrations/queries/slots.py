@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import OuterRef, Q, Subquery
+from django.utils import timezone
 
 from orchestrations.models import Orchestration, Schedule, Slot
 from orchestrations.queries.schedules import next_run_of, words
@@ -20,21 +21,31 @@ class ScheduleLine:
     """A schedule in the list of its orchestration; `slots` holds the last five, newest first.
 
     `next_run_at` is None while nothing is due. `words` says when it fires, with the zone.
+    `is_paused` tells whether it is now.
     """
 
     schedule: Schedule
     words: str
     next_run_at: datetime | None
     slots: list[Slot] = field(default_factory=list)
+    is_paused: bool = False
 
 
 def schedule_lines(orchestration: Orchestration) -> list[ScheduleLine]:
     """Return an orchestration's schedules, oldest first; three queries, however many there are."""
-    schedules = list(
-        orchestration.schedules.filter(deleted_at=None).select_related("calendar").order_by("pk")
-    )
-    recent = recent_slots(schedules)
-    return [ScheduleLine(s, words(s), _next_run(s), recent.get(s.pk, [])) for s in schedules]
+    rows = orchestration.schedules.filter(deleted_at=None)
+    schedules = list(rows.select_related("calendar", "paused_by").order_by("pk"))
+    recent, now = recent_slots(schedules), timezone.now()
+    return [
+        ScheduleLine(
+            schedule,
+            words(schedule),
+            _next_run(schedule),
+            recent.get(schedule.pk, []),
+            is_paused=schedule.paused_until is not None and schedule.paused_until > now,
+        )
+        for schedule in schedules
+    ]
 
 
 def _next_run(schedule: Schedule) -> datetime | None:

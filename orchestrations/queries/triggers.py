@@ -28,7 +28,8 @@ class WatchedTable:
     """One table of a trigger; `updated_at` and `version` are of an update that no run has used.
 
     `imported_at` is when it was last loaded at all. A table that does not exist `is_missing`; an
-    update that came too long ago `is_stale`.
+    update that came too long ago `is_stale`. `waits_since` is when the first update came that still
+    counts.
     """
 
     key: str
@@ -37,6 +38,7 @@ class WatchedTable:
     imported_at: datetime | None
     is_missing: bool
     is_stale: bool = False
+    waits_since: datetime | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -105,7 +107,7 @@ class TriggerState:
     @property
     def waiting_since(self) -> datetime | None:
         """When the first came of what is there; None while nothing is, or all that it needs."""
-        came = [table.updated_at for table in self.ready_tables if table.updated_at]
+        came = [table.waits_since for table in self.ready_tables if table.waits_since]
         return min(came) if came and not self.is_complete else None
 
     @property
@@ -228,15 +230,22 @@ def _unused(
 def _watched(
     row: TriggerTable, trigger: Trigger, imported: Mapping[str, datetime | None], now: datetime
 ) -> WatchedTable:
-    oldest = trigger.fresh_for and now - timedelta(minutes=trigger.fresh_for)
     return WatchedTable(
         key=row.table_key,
         updated_at=row.updated_at,
         version=row.version,
         imported_at=imported.get(row.table_key),
         is_missing=row.table_key not in imported,
-        is_stale=bool(oldest and row.updated_at and row.updated_at < oldest),
+        is_stale=is_stale(row.updated_at, trigger.fresh_for, now),
+        waits_since=row.waits_since,
     )
+
+
+def is_stale(updated_at: datetime | None, fresh_for: int | None, now: datetime) -> bool:
+    """Tell whether an update came too long ago to count; `fresh_for` is in minutes."""
+    if updated_at is None or fresh_for is None:
+        return False
+    return updated_at < now - timedelta(minutes=fresh_for)
 
 
 def triggers_of(orchestration: Orchestration, now: datetime | None = None) -> list[TriggerState]:

@@ -17,6 +17,8 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Case, F, Value, When
+from django.db.models.functions import Coalesce
 
 from orchestrations import tasks
 from orchestrations.enums import RunStatus, StartedBy
@@ -33,6 +35,7 @@ from orchestrations.queries.triggers import (
     TriggerState,
     WatchedTable,
     complete_triggers,
+    is_stale,
     states_of,
 )
 from orchestrations.validators import variable_errors
@@ -43,15 +46,22 @@ BATCH = 500  # triggers fired by one sweep; the next one goes on
 NAMED = 5  # updates named in the event of a run; all of them stand at the run
 LONGEST_REASON = 500
 MOST_EVENTS = 1000  # that one run takes
+UNMARKED: dict[str, None] = {"updated_at": None, "version": None, "waits_since": None}
 MESSAGES = 10  # that one load sends at most, however many triggers watch its table
 
 
 def note_update(table_key: str, *, version: int, at: datetime) -> None:
     """Mark an update of a table, and let the triggers that watch it be looked at on commit."""
     watching = TriggerTable.objects.filter(table_key=table_key, trigger__deleted_at=None)
-    if watching.update(updated_at=at, version=version):
-        ids = watching.filter(trigger__is_enabled=True).values_list("trigger", flat=True)
-        ring_in_packs(tasks.fire_triggers, list(ids), messages=MESSAGES)
+    rows = list(watching.values_list("pk", "updated_at", "trigger__fresh_for"))
+    if not rows:
+        return
+    # One whose update is too old to count waits anew. A run may use a mark up meanwhile.
+    anew = [pk for pk, before, fresh_for in rows if is_stale(before, fresh_for, at)]
+    since = Case(When(pk__in=anew, then=None), default=F("waits_since"))
+    watching.update(updated_at=at, version=version, waits_since=Coalesce(since, Value(at)))
+    ids = watching.filter(trigger__is_enabled=True).values_list("trigger", flat=True)
+    ring_in_packs(tasks.fire_triggers, list(ids), messages=MESSAGES)
 
 
 @dataclass(frozen=True)
@@ -136,7 +146,7 @@ def start(
         actor=(user.get_username() if user else f"Trigger {state.title}")[:200],
     )
     used = [table.key for table in state.ready_tables]
-    state.trigger.tables.filter(table_key__in=used).update(updated_at=None, version=None)
+    state.trigger.tables.filter(table_key__in=used).update(**UNMARKED)
     used_events = [event.pk for event in state.events]
     TriggerEvent.objects.filter(pk__in=used_events).update(run=run, used_at=now)
     state.trigger.last_run_at = now

@@ -207,7 +207,7 @@ def undelete_trigger(trigger: Trigger, *, user: User | None = None, amend: bool 
         _look_anew(locked)
         _forget_events(locked)
         locked.save()
-        locked.tables.update(updated_at=None, version=None)
+        locked.tables.update(**firing.UNMARKED)
         sentence = f"Brought trigger “{title(locked, _keys(locked))}” back."
         record_version(locked.orchestration, user=user, change=sentence, amend=amend)
     return locked

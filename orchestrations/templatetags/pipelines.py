@@ -7,8 +7,9 @@ from typing import Any
 
 from django import template
 
-from orchestrations.models import Run, Schedule, TaskRun
+from orchestrations.models import Run, Schedule, TaskRun, Trigger
 from orchestrations.queries.schedules import words
+from orchestrations.queries.triggers import title
 from orchestrator_site.lib import durations
 
 register = template.Library()
@@ -32,6 +33,14 @@ def seconds(length: float) -> str:
 def in_words(schedule: Schedule) -> str:
     """Say when a schedule fires."""
     return words(schedule)
+
+
+@register.filter
+def trigger_title(trigger: Trigger | None) -> str:
+    """Say what a sentence calls a trigger; lists read its tables and source before."""
+    if trigger is None:
+        return "Trigger"
+    return title(trigger, [table.table_key for table in trigger.tables.all()])
 
 
 @register.filter

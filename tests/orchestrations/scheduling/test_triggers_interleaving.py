@@ -19,7 +19,7 @@ from django.db import transaction
 from components.models import Table
 from orchestrations.enums import RunStatus, TriggerKind, TriggerNeeds
 from orchestrations.models import Run, Trigger, TriggerEvent
-from orchestrations.scheduling.triggers import Came, fire_ready, note_events, sweep
+from orchestrations.scheduling.triggers import UNMARKED, Came, fire_ready, note_events, sweep
 from orchestrations.services import triggers
 from tests.builders import make_trigger, update_table
 
@@ -38,13 +38,14 @@ class Killed(Exception):
 
 @dataclass
 class Model:
-    """What should be: per table the newest unused update, and what each run took."""
+    """What should be: per table the newest unused update, since when, and what each run took."""
 
     needed: int
     cooldown: int
     fresh_for: int | None
     fallback_after: int | None
     unused: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    since: dict[str, datetime] = field(default_factory=dict)
     loaded: dict[str, int] = field(default_factory=dict)
     runs: list[dict[str, int]] = field(default_factory=list)
     now: datetime = NOON
@@ -54,6 +55,8 @@ class Model:
 
     def load(self, table: str) -> None:
         self.loaded[table] = self.loaded.get(table, 0) + 1
+        if table not in self.fresh():
+            self.since[table] = self.now
         self.unused[table] = (self.loaded[table], self.now)
 
     def fresh(self) -> dict[str, tuple[int, datetime]]:
@@ -68,7 +71,7 @@ class Model:
             return True
         if self.fallback_after is None or not came:
             return False
-        first = min(at for _, at in came.values())
+        first = min(self.since[table] for table in came)
         return self.now >= first + self.fallback_after * MINUTE
 
     def look(self) -> None:
@@ -92,7 +95,7 @@ def anew(trigger: Trigger, dice: random.Random) -> Model:
     Trigger.objects.filter(pk=trigger.pk).update(
         needs=needs, quorum=2, last_run_at=None, is_enabled=True, **limits
     )
-    trigger.tables.update(updated_at=None, version=None)
+    trigger.tables.update(**UNMARKED)
     Run.objects.all().delete()
     return Model({"all": 3, "any": 1, "some": 2}[needs], **limits)
 

@@ -136,7 +136,7 @@ def test_it_costs_a_constant_number_of_queries(
             trigger=trigger,
         )
     client.get(URL)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         client.get(URL, {"q": "-status:error -user:nobody"})
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,11 +15,12 @@ from django.utils import timezone
 from components.enums import JobStatus
 from components.models import JobLog
 from components.services.job_transitions import claim
-from orchestrations.enums import RunStatus, StartedBy
+from orchestrations.enums import RunStatus, StartedBy, TriggerKind
 from orchestrations.models import Orchestration, Run
 from orchestrations.queries.run_log import log_after, log_tail
 from orchestrations.services.orchestrations import save_orchestration
 from orchestrations.services.schedules import create_schedule
+from orchestrations.services.triggers import create_trigger
 from tests.builders import make_configuration, make_orchestration, make_run, make_user
 from tests.control import Control
 from tests.pages import text_of
@@ -93,6 +95,23 @@ def test_the_page_tells_what_started_the_run(viewer: Client) -> None:
     Run.objects.filter(pk=by_api.pk).update(status=RunStatus.ERROR)
     retry = make_run(orchestration, started_by=StartedBy.RETRY, retry_of=by_api)
     assert f"retry of {by_api.pk}" in text_of(viewer.get(retry.get_absolute_url()))
+
+
+def test_the_page_names_the_first_files_that_started_the_run_and_holds_the_others(
+    viewer: Client, settings: LazySettings
+) -> None:
+    settings.WATCHED_PLACES = ["/data"]
+    orchestration = make("a")
+    trigger = create_trigger(orchestration, user=None, kind=TriggerKind.FILES, place="/data/in")
+    updates = [
+        {"kind": "file", "words": f"{n}.csv arrived, 5 B", "at": "2026-11-20T08:00:00+00:00"}
+        for n in range(23)
+    ]
+    run = make_run(orchestration, started_by=StartedBy.TRIGGER, trigger=trigger, updates=updates)
+    text = text_of(viewer.get(run.get_absolute_url()))
+    assert "* in /data/in 0.csv arrived, 5 B 1.csv arrived, 5 B and 21 more" in text
+    assert "3 more 20.csv arrived, 5 B" in text
+    assert "* in /data/in" in text_of(viewer.get(reverse("runs")))
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_the_line_says_how_long_the_first_has_been_waiting(page: Client) -> None
         clock.shift(15 * MINUTE)
         assert "2 of 3 updated since the last run · waiting 55 min ·" in line(page, trigger)
         update_table(ITEMS)  # the update that it would use is a new one
-        assert "2 of 3 updated since the last run · waiting 15 min ·" in line(page, trigger)
+        assert "2 of 3 updated since the last run · waiting 55 min ·" in line(page, trigger)
         update_table("in.c-shop.prices")
         assert "waiting" not in line(page, trigger)  # all is there
 
@@ -109,6 +109,30 @@ def test_one_that_is_off_waits_for_nothing(page: Client) -> None:
         assert "waiting 10 min" in line(page, trigger)
         Trigger.objects.update(is_enabled=False)
         assert "waiting" not in line(page, trigger)
+
+
+def test_a_fallback_counts_from_the_first_update_however_many_follow(page: Client) -> None:
+    """A table that is loaded every few minutes keeps nobody waiting for ever."""
+    trigger = make_trigger(ORDERS, ITEMS, fallback_after=30)
+    for minute in (0, 10, 20, 29):
+        with time_machine.travel(NOON + minute * MINUTE, tick=False):
+            update_table(ORDERS)
+    with time_machine.travel(NOON + 29 * MINUTE, tick=False):
+        shown = text_of(page.get(reverse("schedule-list", args=[trigger.orchestration_id])))
+    assert "waiting 29 min" in shown
+    [made] = fire_ready([trigger.pk], NOON + 30 * MINUTE)
+    assert Run.objects.get(pk=made).updates[0]["version"] == 4
+    assert trigger.tables.filter(waits_since=None).count() == 2
+
+
+def test_an_update_after_one_that_was_too_old_waits_anew(page: Client) -> None:
+    trigger = make_trigger(ORDERS, ITEMS, fresh_for=60, fallback_after=30)
+    with time_machine.travel(NOON, tick=False):
+        update_table(ORDERS)
+    with time_machine.travel(NOON + 61 * MINUTE, tick=False):
+        update_table(ORDERS)
+    assert fire_ready([trigger.pk], NOON + 90 * MINUTE) == []
+    assert len(fire_ready([trigger.pk], NOON + 91 * MINUTE)) == 1
 
 
 def test_a_fallback_says_what_did_not_come(page: Client) -> None:
