@@ -110,7 +110,7 @@ def test_the_page_names_the_first_files_that_started_the_run_and_holds_the_other
     run = make_run(orchestration, started_by=StartedBy.TRIGGER, trigger=trigger, updates=updates)
     text = text_of(viewer.get(run.get_absolute_url()))
     assert "* in /data/in 0.csv arrived, 5 B 1.csv arrived, 5 B and 21 more" in text
-    assert "3 more 20.csv arrived, 5 B" in text
+    assert "13 more 10.csv arrived, 5 B" in text
     assert "* in /data/in" in text_of(viewer.get(reverse("runs")))
 
 
