@@ -291,6 +291,15 @@ def own_tables(orchestration: Orchestration, tables: Sequence[str]) -> list[str]
     return [table for table in tables if table in own]
 
 
+def own_watched_tables(orchestration: Orchestration) -> list[str]:
+    """Return the tables that an orchestration's triggers wait for and that its runs update."""
+    watched = TriggerTable.objects.filter(
+        trigger__in=active_triggers().filter(orchestration=orchestration, kind=TriggerKind.TABLES)
+    )
+    keys = watched.order_by("table_key").values_list("table_key", flat=True).distinct()
+    return own_tables(orchestration, list(keys))
+
+
 def _configurations_of(orchestration: Orchestration) -> set[int]:
     """Return ids of the configurations that a run of an orchestration may run."""
     found: set[int] = set()

@@ -11,10 +11,12 @@ from django.views.decorators.http import require_GET
 from orchestrations.forms.tasks import TasksForm
 from orchestrations.forms.tasks.choices import find_choices
 from orchestrations.models import Orchestration
+from orchestrations.queries.triggers import own_watched_tables
 from orchestrations.views.finding import find_orchestration
 from orchestrator_site.lib import htmx
 from orchestrator_site.lib.access import EDIT, person, requires
 from orchestrator_site.lib.live import number
+from orchestrator_site.lib.sentences import joined
 
 PAGE = ("orchestrations/orchestration_tasks.html", "orchestrations/_orchestration_tasks.html")
 ROW = "orchestrations/_task_row.html"
@@ -73,7 +75,11 @@ def _edit(request: HttpRequest, orchestration: Orchestration | None) -> HttpResp
     saved = form.save(user=person(request), overwrite=number(posted.get("overwrite")))
     if saved is None:
         return htmx.invalid(request, *PAGE, context)
-    messages.success(request, "Saved.")
+    if own := own_watched_tables(saved):
+        text = f"Saved. Its own runs update {joined(own)}, which start it: each run the next."
+        messages.warning(request, text)
+    else:
+        messages.success(request, "Saved.")
     return htmx.redirect(request, saved.get_absolute_url())
 
 

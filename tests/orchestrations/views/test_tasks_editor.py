@@ -14,7 +14,7 @@ from components.models import Configuration
 from orchestrations.models import Orchestration
 from orchestrations.models.orchestration import PhaseDesign
 from orchestrations.services.orchestrations import save_orchestration
-from tests.builders import make_configuration, make_orchestration, make_user
+from tests.builders import make_configuration, make_orchestration, make_trigger, make_user
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -83,6 +83,32 @@ def test_saving_what_is_there_makes_no_version(editor: Client) -> None:
     answer = editor.post(path_of(orchestration), fields_of(html))
     assert answer["Location"] == orchestration.get_absolute_url()
     assert orchestration.versions.count() == 1
+
+
+def test_saving_tasks_that_update_what_the_trigger_waits_for_is_warned_about(
+    editor: Client,
+) -> None:
+    """Each of its runs would start the next."""
+    reads = make_configuration("ex-http", name="reads")
+    writes = make_configuration(
+        "tr-sql", name="writes", output=[{"source": "x", "destination": "out.c-shop.sales"}]
+    )
+    orchestration = make_orchestration([[reads]])
+    make_trigger("out.c-shop.sales", "in.c-shop.orders", orchestration=orchestration)
+    path = path_of(orchestration)
+    for added, level in (([], "success"), ([f"configuration:{writes.pk}"], "warning")):
+        fields = fields_of(editor.get(path).content.decode())
+        for target in added:
+            part = editor.post(
+                path, {**fields, "action": "add-task:", "phase": "p1", "target": target}
+            )
+            fields = fields_of(part.content.decode())
+        page = editor.post(path, fields, follow=True)
+        [message] = page.context["messages"]
+        assert message.level_tag == level
+    assert str(message) == (
+        "Saved. Its own runs update out.c-shop.sales, which start it: each run the next."
+    )
 
 
 @pytest.mark.parametrize(
