@@ -7,7 +7,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-READERS = ("text", "integer", "boolean", "words", "networks", "choice", "folder", "url", "database")
+READERS = (
+    *("text", "integer", "boolean", "words", "networks", "choice", "folder", "places", "url"),
+    "database",
+)
 
 
 def variables() -> set[str]:
