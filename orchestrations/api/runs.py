@@ -349,6 +349,6 @@ def terminate_one_task(request: HttpRequest, pk: int, key: str) -> Status[Run]:
 
     409 where it has not begun or has ended.
     """
-    task = get_object_or_404(TaskRun, run=pk, key=key)
+    task = get_object_or_404(TaskRun, run__pk=pk, key=key)
     terminate_task(task, user=user_of(request))
     return Status(202, runs().get(pk=pk))

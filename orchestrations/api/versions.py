@@ -263,4 +263,7 @@ def copy_orchestration(request: HttpRequest, pk: int, body: CopyIn) -> HttpRespo
 
 def _version(pk: int, number: int) -> OrchestrationVersion:
     rows = OrchestrationVersion.objects.select_related("orchestration", "created_by")
-    return get_object_or_404(rows, orchestration=pk, orchestration__deleted_at=None, number=number)
+    # By the key of its own table: a number that no database can hold is found nowhere.
+    return get_object_or_404(
+        rows, orchestration__pk=pk, orchestration__deleted_at=None, number=number
+    )

@@ -25,6 +25,7 @@ from orchestrations.models import (
     Trigger,
 )
 from orchestrations.queries.design_words import quoted
+from orchestrations.validators import MAX_ID
 from orchestrator_site.lib.sentences import counted, joined
 
 TrashKind = Literal["configuration", "orchestration"]
@@ -100,7 +101,7 @@ def trash_rows(keys: Iterable[TrashKey], *, together: bool = False) -> list[Tras
 
     `together` says what keeps one where all of them are deleted for good at once.
     """
-    wanted = list(dict.fromkeys(keys))
+    wanted = [key for key in dict.fromkeys(keys) if key[1] <= MAX_ID]
     ids: dict[str, list[int]] = {kind: [pk for k, pk in wanted if k == kind] for kind in KINDS}
     above = _orchestrations(ids["orchestration"], ids["orchestration"] if together else [])
     gone = [row.pk for row in above if not row.kept_by] if together else []

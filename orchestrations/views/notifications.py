@@ -186,7 +186,7 @@ def _recipients(
 
 def _notification(pk: int, key: str) -> Notification:
     found = Notification.objects.select_related("orchestration")
-    return get_object_or_404(found, orchestration=pk, orchestration__deleted_at=None, key=key)
+    return get_object_or_404(found, orchestration__pk=pk, orchestration__deleted_at=None, key=key)
 
 
 def _context(

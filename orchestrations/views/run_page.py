@@ -84,7 +84,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 def attempts(request: HttpRequest, pk: int, task: int) -> HttpResponse:
     """Show the attempts at a task side by side, and where the logs of two of them differ."""
     related = TaskRun.objects.select_related("run__orchestration")
-    found = get_object_or_404(related, pk=task, run=pk)
+    found = get_object_or_404(related, pk=task, run__pk=pk)
     rows = queries.attempts_of(found)
     numbers = [row.number for row in rows]
     asked = [n for n in (number(request.GET.get(name)) for name in ("left", "right")) if n]

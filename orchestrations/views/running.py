@@ -152,7 +152,7 @@ def terminate(request: HttpRequest, pk: int) -> HttpResponse:
 def terminate_task(request: HttpRequest, pk: int, task: int) -> HttpResponse:
     """Ask whether one task of a run is to be stopped, and stop it."""
     related = TaskRun.objects.select_related("run__orchestration")
-    found = get_object_or_404(related, pk=task, run=pk)
+    found = get_object_or_404(related, pk=task, run__pk=pk)
     if request.method == "GET":
         context = {"task": found, "run": found.run, "nav": "orchestrations"}
         return htmx.render_page_or_fragment(request, *TERMINATE_TASK, context)

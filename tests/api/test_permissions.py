@@ -118,9 +118,9 @@ def documented() -> set[tuple[str, str]]:
     return {(method.upper(), path) for path, calls in paths.items() for method in calls}
 
 
-def call(client: Client, method: str, path: str, **headers: str) -> int:
+def call(client: Client, method: str, path: str, pk: int = 999_999, **headers: str) -> int:
     """Make the call for things that do not exist; return its status."""
-    address = "/api/v1" + path.replace("{pk}", "999999").replace("{key}", "in.c-x.y")
+    address = "/api/v1" + path.replace("{pk}", str(pk)).replace("{key}", "in.c-x.y")
     address = address.replace("{number}", "1").replace("{kind}", "orchestration")
     return client.generic(
         method, address, b"{}", content_type="application/json", headers=headers
@@ -187,3 +187,15 @@ def test_a_browser_session_needs_the_csrf_token(method: str, path: str) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(make_user(role="Editor"))
     assert call(client, method, path) == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [each for each in [*CALLS, *ADMIN_CALLS] if "{pk}" in each[1]]
+)
+def test_a_number_that_no_database_can_hold_is_not_found(
+    client: Client, method: str, path: str
+) -> None:
+    client.raise_request_exception = False
+    _, text = create_token(make_user(role="Admin"), name="t", scope=WRITE)
+    status = call(client, method, path, pk=10**30, authorization=f"Bearer {text}")
+    assert status in {404, 422}

@@ -248,6 +248,19 @@ def test_the_smallest_role_that_may_is_let_in(role: str | None) -> None:
     assert {row: code for row, code in found.items() if code not in {200, 302, 404, 422}} == {}
 
 
+def test_a_number_that_no_database_can_hold_is_not_found() -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(make_user(role="Admin"))
+    ids = project()
+    for method, route, need in rows():
+        if need == NEVER or "<int:" not in route:
+            continue
+        for place in re.findall("<int:[^>]+>", route):
+            path = path_of(route.replace(place, str(10**30)), ids)
+            code = client.generic(method, path).status_code
+            assert (method, path, code) == (method, path, 404)
+
+
 def test_nobody_may_use_a_method_that_an_address_does_not_have() -> None:
     client = Client()
     client.force_login(make_user(role="Admin"))
