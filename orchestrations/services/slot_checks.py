@@ -49,7 +49,7 @@ def check_slots(now: datetime | None = None, *, back: timedelta = BACK) -> SlotC
     sleeping = active_schedules().filter(
         next_fire_at__isnull=True, is_enabled=True, orchestration__is_enabled=True
     )
-    for schedule in sleeping.order_by("pk").iterator():
+    for schedule in list(sleeping.order_by("pk")):  # some of them are changed on the way
         last = schedule.slots.order_by("-due_at").first()
         if last is not None and last.outcome == SlotOutcome.REJECTED:
             schedules += 1
