@@ -13,7 +13,9 @@ from orchestrations.forms.controls import number_input, select, text_area, text_
 from orchestrations.forms.timing_values import WALL
 from orchestrations.models import Calendar, Schedule
 from orchestrations.services.schedule_checks import LEAST_CONFIDENCE, MOST_CONFIDENCE
+from orchestrations.validators import variable_errors
 from orchestrator_site.lib import cron as crons
+from orchestrator_site.lib.moments import FIRST_YEAR, LAST_YEAR
 from orchestrator_site.lib.sentences import joined
 
 MOMENTS = ("valid_from", "valid_to", "paused_until")
@@ -124,7 +126,11 @@ class OptionFields(forms.Form):
                 continue
             if not equals or not name:
                 raise forms.ValidationError(f"“{line.strip()[:40]}” is no variable: name = value.")
+            if name in found:
+                raise forms.ValidationError(f"“{name[:40]}” is there twice; keep one of them.")
             found[name] = value
+        if wrong := variable_errors(found):
+            raise forms.ValidationError([_named(at, text) for at, text in wrong.items()])
         return found
 
     def clean(self) -> dict[str, Any]:
@@ -184,7 +190,15 @@ class OptionFields(forms.Form):
             raise forms.ValidationError(
                 f"“{text[:30]}” is no date and time, write it as 2026-12-24 06:00."
             ) from None
+        if not FIRST_YEAR <= typed.year <= LAST_YEAR:
+            raise forms.ValidationError(f"Use a year from {FIRST_YEAR} to {LAST_YEAR}.")
         return typed.replace(tzinfo=typed.tzinfo or zone).astimezone(UTC)
+
+
+def _named(place: str, text: str) -> str:
+    """Say which variable is wrong: its place is such as `variables.city`."""
+    _, _, name = place.partition(".")
+    return f"“{name[:40]}”: {text}" if name else text
 
 
 def stored_options(schedule: Schedule, zone: tzinfo) -> dict[str, str]:

@@ -6,6 +6,7 @@ one place: the posted values, settled by `orchestrations.forms.timing`.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -27,6 +28,7 @@ from orchestrator_site.lib.clock_effects import ClockEffect, clock_effects
 from orchestrator_site.lib.interval_advice import IntervalAdvice, interval_advice
 
 COUNTS = (5, 20, 100)
+COUNT = re.compile(r"0*[1-9][0-9]{0,5}", re.ASCII)
 LONGEST_NAME = 200
 MODES = (
     (timing_values.PICKER, "Period and times"),
@@ -119,7 +121,6 @@ class TimingForm(forms.Form):
     every_count = forms.CharField(
         label="Every",
         required=False,
-        max_length=6,
         widget=text_input("every_count", inputmode="numeric"),
     )
     every_unit = forms.ChoiceField(
@@ -132,7 +133,6 @@ class TimingForm(forms.Form):
     every_from = forms.CharField(
         label="Counted from",
         required=False,
-        max_length=19,
         widget=forms.DateTimeInput(attributes("every_from", type="datetime-local")),
     )
 
@@ -149,6 +149,21 @@ class TimingForm(forms.Form):
             zones.choices = self._zones()
         zones.widget.attrs = attributes("timezone", "form-select", **{"data-enhance": "search"})
         self.preview: schedules.Preview | None = None
+
+    def clean_every_count(self) -> str:
+        """Take a whole number; what is wrong is said in the words of the field."""
+        text = str(self.cleaned_data["every_count"]).strip()
+        if not COUNT.fullmatch(text):
+            raise forms.ValidationError("Use a whole number from 1 to 999999.")
+        return text
+
+    def clean_every_from(self) -> str:
+        text = str(self.cleaned_data["every_from"]).strip()
+        try:
+            datetime.fromisoformat(text)
+        except ValueError:
+            raise forms.ValidationError("Choose the date and time to count from.") from None
+        return text
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -275,7 +290,8 @@ class TimingForm(forms.Form):
         """Show a service's refusal at the fields that it names, or else above the form."""
         fields = error.fields if isinstance(error, InvalidOrchestration) else {}
         for name, text in fields.items():
-            at = self._error_field("expression") if name == "cron" else name
+            # An error inside of a field names its place: variables.city.
+            at = self._error_field("expression") if name == "cron" else name.partition(".")[0]
             self.add_error(at if at in self.fields else None, text)
         if not fields:
             self.add_error(None, str(error))

@@ -9,7 +9,7 @@ from orchestrator_site.lib.clock import ClockChange, next_clock_changes
 from orchestrator_site.lib.cron import Every, Occurrence, Rules, clock_note, occurrences_between
 from orchestrator_site.lib.cron import parse as parse_expression
 from orchestrator_site.lib.cron_notes import day_words
-from orchestrator_site.lib.sentences import counted
+from orchestrator_site.lib.sentences import counted, joined
 
 INSTANT = timedelta(microseconds=1)
 SHOWN = 3
@@ -41,7 +41,7 @@ def _when(change: ClockChange) -> str:
     moved = "forward" if change.is_gap else "back"
     return (
         f"{day_words(change.before)}: the clock goes {moved} "
-        f"from {change.before + timedelta(seconds=1):%H:%M} to {change.after:%H:%M}"
+        f"from {change.before:%H:%M} to {change.after:%H:%M}"
     )
 
 
@@ -49,16 +49,33 @@ def _effect(expression: str, zone: str, change: ClockChange, rules: Rules) -> st
     walls = parse_expression(expression)
     if isinstance(walls, Every) and walls.is_real_time:
         return "Nothing: the interval is counted in real time."
-    told = [note for each in _around(expression, zone, change, rules) if (note := clock_note(each))]
-    if told:
-        more = f"; and {counted(len(told) - SHOWN, 'more time')}" if len(told) > SHOWN else ""
-        return f"{'; '.join(told[:SHOWN])}{more}."
-    low, high = sorted((change.before + timedelta(seconds=1), change.after))
+    around = _around(expression, zone, change, rules)
+    low, high = sorted((change.before, change.after))
     span = f"between {low:%H:%M} and {high:%H:%M}"
+    if change.is_gap and around:
+        return _first_of([note for each in around if (note := clock_note(each))])
+    if around:
+        return _repeated(around)
     named = walls.next_wall(low)
-    if named is None or named >= high:
+    if not change.is_gap or named is None or named >= high:
         return f"Nothing: it does not run {span}."
     return f"It goes on by the clock: nothing runs {span}, times that do not exist."
+
+
+def _first_of(told: list[str]) -> str:
+    more = f"; and {counted(len(told) - SHOWN, 'more time')}" if len(told) > SHOWN else ""
+    return f"{'; '.join(told[:SHOWN])}{more}."
+
+
+def _repeated(around: list[Occurrence]) -> str:
+    """Say which times come twice and whether they run at both."""
+    times = list(dict.fromkeys(f"{each.local:%H:%M}" for each in around))
+    named = joined(times[:SHOWN])
+    if len(times) > SHOWN:
+        named = f"{', '.join(times[:SHOWN])} and {counted(len(times) - SHOWN, 'more time')}"
+    where = "both" if around[0].repeats else "the second" if around[0].local.fold else "the first"
+    come = "comes twice, runs" if len(times) == 1 else "come twice, each runs"
+    return f"{named} {come} at {where}."
 
 
 def _around(expression: str, zone: str, change: ClockChange, rules: Rules) -> list[Occurrence]:

@@ -167,13 +167,13 @@ def test_an_unknown_country_is_refused(country: str, subdivision: str, message: 
             "30 2 * * *",
             Rules(),
             "02:30 does not exist on 28 March 2027, runs at 03:00.",
-            "02:30 comes twice on 31 October 2027, runs at the first.",
+            "02:30 comes twice, runs at the first.",
         ),
         (
             "30 2 * * *",
             Rules(gap="skip", repeat="second"),
             "02:30 does not exist on 28 March 2027 and is skipped.",
-            "02:30 comes twice on 31 October 2027, runs at the second.",
+            "02:30 comes twice, runs at the second.",
         ),
         (
             "0 6 * * *",
@@ -188,12 +188,31 @@ def test_an_unknown_country_is_refused(country: str, subdivision: str, message: 
                 "It goes on by the clock: nothing runs between 02:00 and 03:00, "
                 "times that do not exist."
             ),
+            "02:00 and 02:30 come twice, each runs at both.",
+        ),
+        (
+            "*/5 * * * *",
+            Rules(repeat="second"),
             (
-                "02:00 comes twice on 31 October 2027, runs at both, this is the first; "
-                "02:30 comes twice on 31 October 2027, runs at both, this is the first; "
-                "02:00 comes twice on 31 October 2027, runs at both, this is the second; "
-                "and 1 more time."
+                "It goes on by the clock: nothing runs between 02:00 and 03:00, "
+                "times that do not exist."
             ),
+            "02:00, 02:05, 02:10 and 9 more times come twice, each runs at the second.",
+        ),
+        (
+            "0 3 * * *",  # the end of both
+            Rules(),
+            "Nothing: it does not run between 02:00 and 03:00.",
+            "Nothing: it does not run between 02:00 and 03:00.",
+        ),
+        (
+            "0 * * * *",
+            Rules(),
+            (
+                "It goes on by the clock: nothing runs between 02:00 and 03:00, "
+                "times that do not exist."
+            ),
+            "02:00 comes twice, runs at both.",
         ),
         (
             "@every 7 minutes from 2026-11-26 10:00",
@@ -213,3 +232,12 @@ def test_the_next_clock_changes_say_what_they_do(
     ]
     assert [each.effect for each in found] == [spring, autumn]
     assert clock_effects(expression, "UTC", NOVEMBER, rules) == []
+
+
+def test_a_clock_that_goes_back_at_midnight_brings_the_evening_twice() -> None:
+    """Santiago: the last hour of 3 April comes twice, and midnight does not."""
+    back, _ = clock_effects("0 0 * * *", "America/Santiago", NOVEMBER, Rules())
+    assert back.when == "4 April 2027: the clock goes back from 00:00 to 23:00"
+    assert back.effect == "Nothing: it does not run between 23:00 and 00:00."
+    back, _ = clock_effects("30 23 * * *", "America/Santiago", NOVEMBER, Rules())
+    assert back.effect == "23:30 comes twice, runs at the first."

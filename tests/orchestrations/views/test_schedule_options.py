@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.http import QueryDict
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 
+from orchestrations.exceptions import NotAllowed
+from orchestrations.forms.schedules import ScheduleForm
 from orchestrations.models import Calendar, Orchestration, Schedule
 from orchestrations.services.schedules import create_schedule
 from orchestrator_site.lib import cron as crons
@@ -98,15 +102,27 @@ def test_an_interval_is_chosen_by_its_fields(page: Client, orchestration: Orches
     assert kept["every_from"] == ["2026-11-22T19:30"]
 
 
+WHOLE, BEGIN = "Use a whole number from 1 to 999999.", "Choose the date and time to count from."
+
+
 @pytest.mark.parametrize(
-    ("count", "message"),
+    ("count", "begins", "messages"),
     [
-        ("0", "Every 0 minutes is not possible, use more than 0 and up to 366 days."),
-        ("x", "“@every x minutes from 2…” cannot be read"),
+        ("0", "2026-11-22T19:30", [WHOLE]),
+        ("x", "2026-11-22T19:30", [WHOLE]),
+        ("1.5", "2026-11-22T19:30", [WHOLE]),
+        ("-5", "2026-11-22T19:30", [WHOLE]),
+        ("", "", [WHOLE, BEGIN]),
+        ("5", "soon", [BEGIN]),
+        (
+            "999999",
+            "2026-11-22T19:30",
+            ["Every 999999 minutes is not possible, use more than 0 and up to 366 days."],
+        ),
     ],
 )
-def test_a_wrong_interval_keeps_what_was_typed(
-    page: Client, orchestration: Orchestration, count: str, message: str
+def test_a_wrong_interval_keeps_what_was_typed_and_says_what_is_wrong_at_its_field(
+    page: Client, orchestration: Orchestration, count: str, begins: str, messages: list[str]
 ) -> None:
     values = {
         "tab": "custom",
@@ -114,13 +130,82 @@ def test_a_wrong_interval_keeps_what_was_typed(
         "mode": "every",
         "every_count": count,
         "every_unit": "minutes",
-        "every_from": "2026-11-22T19:30",
+        "every_from": begins,
         "timezone": "UTC",
     }
     sent = page.post(reverse("schedule-new", args=[orchestration.pk]), values)
     assert sent.status_code == 422
-    assert message in html.unescape(sent.content.decode())
-    assert values_posted(sent.content.decode())["every_count"] == [count]
+    body = sent.content.decode()
+    shown = re.findall(r'id="feedback-(\w+)"[^>]*>(?:<div>([^<]*)</div>)+', body)
+    assert [html.unescape(text) for _, text in shown] == messages
+    assert values_posted(body)["every_count"] == [count]
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ("a b = 1", "“a b”: A name is a letter and then letters, digits, _, - or ."),
+        ("é = 1", "“é”: A name is a letter"),
+        (f"x = {'y' * 10_001}", "“x”: Use a text of 10000 characters or fewer."),
+        ("x = 1\nx = 2", "“x” is there twice; keep one of them."),
+        ("nothing", "“nothing” is no variable: name = value."),
+    ],
+)
+def test_a_wrong_variable_is_said(
+    page: Client, orchestration: Orchestration, variables: str, message: str
+) -> None:
+    values = {**CUSTOM, "cron": "0 5 * * *", "variables": variables}
+    sent = page.post(reverse("schedule-new", args=[orchestration.pk]), values)
+    assert sent.status_code == 422
+    body = sent.content.decode()
+    assert message in text_of(body)
+    assert '<details id="schedule-options" class="schedule-options" open>' in body
+
+
+@pytest.mark.parametrize("field", ["valid_from", "valid_to", "paused_until"])
+@pytest.mark.parametrize("year", ["0001", "1969", "3000", "9999"])
+def test_a_year_far_away_is_refused(
+    page: Client, orchestration: Orchestration, field: str, year: str
+) -> None:
+    values = {**CUSTOM, "cron": "0 5 * * *", field: f"{year}-01-01T00:00"}
+    sent = page.post(reverse("schedule-new", args=[orchestration.pk]), values)
+    assert sent.status_code == 422
+    assert "Use a year from 1970 to 2999." in text_of(sent.content.decode())
+
+
+def test_what_is_wrong_with_the_whole_is_said_above_it(
+    page: Client, orchestration: Orchestration
+) -> None:
+    """Such as: somebody removed it meanwhile."""
+    schedule = create_schedule(orchestration, cron="0 5 * * *", timezone="UTC", user=None)
+    url = reverse("schedule-edit", args=[schedule.pk])
+    form = ScheduleForm(
+        QueryDict("cron=0+5+*+*+*&tab=custom&mode=cron&shown=cron&timezone=UTC"),
+        orchestration=orchestration,
+        schedule=schedule,
+        viewer_zone="UTC",
+    )
+    form.is_valid()
+    form.refuse(NotAllowed("This schedule was removed meanwhile."))
+    body = render_to_string("orchestrations/_schedule_timing.html", {"form": form, "url": url})
+    assert "This schedule was removed meanwhile." in text_of(body)
+
+
+def test_the_zone_of_the_dates_and_what_is_set_follow_what_is_chosen(
+    page: Client, orchestration: Orchestration
+) -> None:
+    url = reverse("schedule-new", args=[orchestration.pk])
+    for target in ("schedule-fields", "schedule-preview"):
+        values = {"action": "show", **CUSTOM, "cron": "0 5 * * *", "overlap": "skip"}
+        part = page.post(
+            url, values, headers={"HX-Request": "true", "HX-Target": target}
+        ).content.decode()
+        zone = re.search(r'id="schedule-options-zone"[^>]*hx-swap-oob="true">([^<]*)<', part)
+        said = re.search(r'id="schedule-options-summary" hx-swap-oob="true">([^<]*)<', part)
+        assert zone is not None
+        assert zone[1] == "Dates and times are those of Europe/Prague."
+        assert said is not None
+        assert said[1] == "Set: while a run is unfinished"
 
 
 def test_a_step_that_is_no_interval_offers_one(page: Client, orchestration: Orchestration) -> None:
