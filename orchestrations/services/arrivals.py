@@ -1,6 +1,6 @@
 """Files that arrive where triggers look: each counts once, when it has stayed the same for a while.
 
-What was there at the first look does not count. A file that is written anew counts again; one that
+What was there when the trigger was set up does not count. A file that is written anew counts again; one that
 was away and comes back as it was does not, so that a disk that was not there for a while is no
 arrival of all that is on it. Two workers may look at once: the one that wrote what it saw first is
 right, and the other one's look is forgotten.
@@ -22,7 +22,7 @@ from orchestrations.enums import TriggerKind
 from orchestrations.models import Trigger, TriggerFile
 from orchestrations.queries.triggers import active_triggers
 from orchestrations.scheduling.triggers import Came, note_events
-from orchestrations.services.places import Found, PlaceError, look
+from orchestrations.services.places import Found, MissingPlace, PlaceError, look
 from orchestrator_site.lib.durations import format_bytes
 from orchestrator_site.lib.errors import new_reference
 from orchestrator_site.lib.patience import NoAnswer, ask
@@ -63,6 +63,8 @@ def look_at(trigger: Trigger, now: datetime | None = None) -> int:
             seconds=PATIENCE,
         )
         return _note(trigger, found, begun, now or timezone.now())
+    except MissingPlace as error:  # as if it were empty: what is there later is new
+        return _note(trigger, [], begun, now or timezone.now(), problem=str(error))
     except PlaceError as error:
         problem = str(error)
     except NoAnswer:
@@ -80,7 +82,9 @@ def look_at(trigger: Trigger, now: datetime | None = None) -> int:
 
 
 @transaction.atomic
-def _note(trigger: Trigger, found: Iterable[Found], begun: datetime, ended: datetime) -> int:
+def _note(
+    trigger: Trigger, found: Iterable[Found], begun: datetime, ended: datetime, problem: str = ""
+) -> int:
     """Write what a look saw that took from one moment to another; return how many arrived."""
     rows = Trigger.objects.select_for_update(no_key=True).filter(
         pk=trigger.pk, place=trigger.place, pattern=trigger.pattern, deleted_at=None
@@ -98,7 +102,8 @@ def _note(trigger: Trigger, found: Iterable[Found], begun: datetime, ended: date
     for name, each in files.items():
         row = known.get(name)
         if row is None or row.stamp != each.stamp or (row.gone_at and not row.is_noted):
-            is_noted = is_first and row is None
+            # What came since the trigger was set up, or changed, waited for this look.
+            is_noted = is_first and each.came_at <= locked.updated_at
             written.append(_file(locked, each, ended, is_noted=is_noted))
         elif row.gone_at:
             back.append(row.pk)
@@ -118,7 +123,7 @@ def _note(trigger: Trigger, found: Iterable[Found], begun: datetime, ended: date
     gone = [row.pk for name, row in known.items() if name not in files]
     locked.files.filter(pk__in=gone, gone_at=None).update(gone_at=ended)
     locked.files.filter(gone_at__lt=ended - REMEMBERED).delete()
-    rows.update(looked_at=ended, problem="")
+    rows.update(looked_at=ended, problem=problem)
     return note_events(trigger.pk, [_came(row, files[row.name], ended) for row in complete])
 
 

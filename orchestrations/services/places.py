@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -43,14 +44,22 @@ class PlaceError(Exception):
         super().__init__(message or (type(self).__doc__ or "").strip())
 
 
+class MissingPlace(PlaceError):
+    """This directory does not exist."""
+
+
 @dataclass(frozen=True)
 class Found:
-    """One file: its name, where it is, how large, and what changes with its content."""
+    """One file: its name, where it is, how large, and what changes with its content.
+
+    `came_at` is when it was written or put there, by the clock of the place.
+    """
 
     name: str
     where: str
     bytes: int
     stamp: str
+    came_at: datetime
 
 
 def watched_roots() -> list[str]:
@@ -73,8 +82,8 @@ def place_errors(place: str, pattern: str) -> dict[str, str]:
 def look(place: str, pattern: str) -> list[Found]:
     """Return the files at a place whose names fit, in the order of their names.
 
-    Raises PlaceError with a sentence: it is gone, may not be read, or holds more than 10,000 that
-    fit, or 100,000 in all.
+    Raises MissingPlace where it is not there (yet), and PlaceError with a sentence where it may not
+    be read, or holds more than 10,000 that fit, or 100,000 in all.
     """
     root = _checked(place)
     files = _objects(place) if isinstance(root, str) else _files(root)
@@ -123,7 +132,7 @@ def _files(directory: Path) -> Iterator[Found]:
                     with suppress(FileNotFoundError):  # moved away since it was listed
                         yield _found(entry)
     except FileNotFoundError:
-        raise PlaceError("This directory does not exist.") from None
+        raise MissingPlace from None
     except OSError as error:
         raise PlaceError(f"This directory cannot be read: {error.strerror}.") from None
 
@@ -132,7 +141,9 @@ def _found(entry: os.DirEntry[str]) -> Found:
     status = entry.stat(follow_symlinks=False)
     # Not its number: a disk that comes back may give it another.
     stamp = f"{status.st_size}:{status.st_mtime_ns}"
-    return Found(entry.name, entry.path, status.st_size, stamp)
+    # One that is moved here keeps the time at which it was written, and not of its change.
+    came_at = datetime.fromtimestamp(max(status.st_mtime, status.st_ctime), UTC)
+    return Found(entry.name, entry.path, status.st_size, stamp, came_at)
 
 
 def _objects(place: str) -> Iterator[Found]:
@@ -144,7 +155,7 @@ def _objects(place: str) -> Iterator[Found]:
                 )
             if each.path:
                 stamp = f"{each.bytes}:{each.changed.timestamp()}"
-                yield Found(each.path, f"{place}/{each.path}", each.bytes, stamp)
+                yield Found(each.path, f"{place}/{each.path}", each.bytes, stamp, each.changed)
     except StorageError as error:
         logger.warning("The place %s cannot be looked at: %s", place, error)
         raise PlaceError(_plain(error)) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -26,6 +27,7 @@ from orchestrations.services.arrivals import look_at, watch_files
 from orchestrator_site.lib.patience import NoAnswer, ask
 from tests.builders import make_empty_orchestration
 from tests.pages import client_of, text_of
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -242,6 +244,32 @@ def test_a_place_that_is_gone_is_said_and_looked_at_again(incoming: Path) -> Non
     assert looks(2, NOON + 2 * LOOK) == [0, 1]
     trigger.refresh_from_db()
     assert trigger.problem == ""
+
+
+def test_a_file_that_comes_with_its_folder_counts(incoming: Path) -> None:
+    waiting(incoming / "later")
+    looks(1)
+    (incoming / "later").mkdir()
+    (incoming / "later" / "first.csv").write_text("x")
+
+    assert looks(3, NOON + LOOK) == [0, 1, 0]
+
+
+def test_a_file_that_comes_before_the_first_look_counts(incoming: Path, tmp_path: Path) -> None:
+    """Also one that was written long ago and is moved there now."""
+    (incoming / "old.csv").write_text("x")
+    (tmp_path / "moved.csv").write_text("x")
+    os.utime(tmp_path / "moved.csv", (100, 100))
+    eventually(lambda: time.time() > (incoming / "old.csv").stat().st_ctime)
+    waiting(incoming)
+    (incoming / "new.csv").write_text("x")
+    (tmp_path / "moved.csv").rename(incoming / "moved.csv")
+
+    assert looks(3) == [0, 2, 0]
+    assert {e.details["words"].split()[0] for e in TriggerEvent.objects.all()} == {
+        "new.csv",
+        "moved.csv",
+    }
 
 
 def test_too_many_files_are_said(incoming: Path, monkeypatch: pytest.MonkeyPatch) -> None:
