@@ -82,6 +82,8 @@ def test_a_schedule_is_set_up_and_stands_in_the_list_with_its_next_run(
     line = page.locator(".schedule-line").filter(has_text="Two mornings")
     expect(line).to_contain_text("Every Tuesday and Friday at 06:30, UTC")
     expect(line).to_contain_text(f"{schedule.next_fire_at:%Y-%m-%d %H:%M} UTC")
+    versions = page.locator("#orchestration-versions")
+    expect(versions).to_contain_text("#2 Added schedule “Two mornings”.")
 
 
 def test_the_chips_put_a_schedule_in_and_the_right_one_is_marked(

@@ -128,6 +128,21 @@ def test_it_goes_on_in_even_steps_from_anywhere(count: int, unit: str, later: ti
         ("0-59/25 * * * *", "@every 25 minutes from 2026-11-26 10:15", "waits 10 min, not 25"),
         ("0 */5 * * *", "@every 5 hours from 2026-11-26 10:15", "after 20 o'clock it waits 4 hr"),
         ("0 6 */2 * *", "@every 2 days from 2026-11-26 10:15", "days 1, 3, 5 … 31"),
+        # As the picker writes the same.
+        (
+            "0,7,14,21,28,35,42,49,56 * * * *",
+            "@every 7 minutes from 2026-11-26 10:15",
+            "after minute 56 it waits 4 min",
+        ),
+        ("0 0,5,10,15,20 * * *", "@every 5 hours from 2026-11-26 10:15", "after 20 o'clock"),
+        # Longer than what begins anew.
+        ("*/90 * * * *", "@every 90 minutes from 2026-11-26 10:15", "it waits 60 min, not 90."),
+        ("0 */36 * * *", "@every 36 hours from 2026-11-26 10:15", "it waits 24 hr, not 36."),
+        (
+            "0 6 */45 * *",
+            "@every 45 days from 2026-11-26 10:15",
+            "the 1st of each month: only then",
+        ),
     ],
 )
 def test_steps_that_are_no_intervals_are_told_of(expression: str, offered: str, part: str) -> None:
@@ -139,7 +154,10 @@ def test_steps_that_are_no_intervals_are_told_of(expression: str, offered: str, 
 
 @pytest.mark.parametrize(
     "expression",
-    ["*/5 * * * *", "0 */6 * * *", "7 * * * *", "0 0 1,15 * *", "*/30 * * * *", "0 0 * * */2"],
+    [
+        *("*/5 * * * *", "0 */6 * * *", "7 * * * *", "0 0 1,15 * *", "*/30 * * * *", "0 0 * * */2"),
+        *("*/60 * * * *", "0 9,12,15 * * *", "0,12,24,36,48 * * * *", "* * * * *", "0,1,2 * * * *"),
+    ],
 )
 def test_even_steps_are_left_alone(expression: str) -> None:
     assert interval_advice(parse_cron(expression)) is None
