@@ -1,9 +1,9 @@
 """Files that arrive where triggers look: each counts once, when it has stayed the same for a while.
 
-What was there when the trigger was set up does not count. A file that is written anew counts again; one that
-was away and comes back as it was does not, so that a disk that was not there for a while is no
-arrival of all that is on it. Two workers may look at once: the one that wrote what it saw first is
-right, and the other one's look is forgotten.
+What was there when the trigger was set up does not count. A file that is written anew counts again;
+one that was away and comes back as it was does not, so that a disk that was not there for a while
+is no arrival of all that is on it. Two workers may look at once: the one that wrote what it saw
+first is right, and the other one's look is forgotten.
 """
 
 from __future__ import annotations
