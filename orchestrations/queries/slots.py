@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
@@ -14,6 +14,8 @@ from orchestrations.queries.schedules import next_run_of, words
 from orchestrator_site.lib import cron as crons
 
 RECENT = 5
+# A scheduler decides within a second or two.
+OVERDUE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class ScheduleLine:
     """A schedule in the list of its orchestration; `slots` holds the last five, newest first.
 
     `next_run_at` is None while nothing is due. `words` says when it fires, with the zone.
-    `is_paused` tells whether it is now.
+    `is_paused` tells whether it is now; `is_overdue` that a moment is past and nothing decided it.
     """
 
     schedule: Schedule
@@ -29,12 +31,13 @@ class ScheduleLine:
     next_run_at: datetime | None
     slots: list[Slot] = field(default_factory=list)
     is_paused: bool = False
+    is_overdue: bool = False
 
 
 def schedule_lines(orchestration: Orchestration) -> list[ScheduleLine]:
     """Return an orchestration's schedules, oldest first; three queries, however many there are."""
     rows = orchestration.schedules.filter(deleted_at=None)
-    schedules = list(rows.select_related("calendar", "paused_by").order_by("pk"))
+    schedules = list(rows.select_related("calendar", "paused_by", "off_by").order_by("pk"))
     recent, now = recent_slots(schedules), timezone.now()
     return [
         ScheduleLine(
@@ -43,6 +46,7 @@ def schedule_lines(orchestration: Orchestration) -> list[ScheduleLine]:
             _next_run(schedule),
             recent.get(schedule.pk, []),
             is_paused=schedule.paused_until is not None and schedule.paused_until > now,
+            is_overdue=schedule.next_fire_at is not None and schedule.next_fire_at < now - OVERDUE,
         )
         for schedule in schedules
     ]

@@ -16,7 +16,7 @@ from orchestrations.enums import (
     RunStatus,
     SlotOutcome,
 )
-from orchestrations.models import Delivery, Outage, Process, Run, Slot, SlotCheck
+from orchestrations.models import Delivery, Outage, Process, Run, Schedule, Slot, SlotCheck
 from orchestrations.queries.health import AHEAD, Health, health
 from orchestrator_site.lib.durations import humanize
 
@@ -24,6 +24,7 @@ from orchestrator_site.lib.durations import humanize
 GONE = timedelta(seconds=15)
 SHOWN = timedelta(hours=1)
 DAY = timedelta(days=1)
+EXAMPLES_SHOWN = 10
 OUTAGES_SHOWN = 20
 STATES = ("there", "gone", "stopped")
 
@@ -55,6 +56,16 @@ class Queue:
 
 
 @dataclass(frozen=True)
+class MissingSlot:
+    """A due moment without a slot, or why those of a schedule could not be counted."""
+
+    pk: int
+    schedule: Schedule | None
+    due_at: datetime | None
+    error: str
+
+
+@dataclass(frozen=True)
 class Status:
     """The whole installation at one moment. Counts of slots and runs are those of a day."""
 
@@ -68,6 +79,7 @@ class Status:
     messages: int
     outages: list[Outage]
     check: SlotCheck | None
+    check_examples: list[MissingSlot]
 
     @property
     def schedulers(self) -> int:
@@ -85,6 +97,7 @@ def status(now: datetime) -> Status:
     Runs and jobs are those that have not ended, and what else was created in the last 24 hours.
     """
     processes = seen_processes(now)
+    check = SlotCheck.objects.first()
     return Status(
         now=now,
         health=health(now),
@@ -95,8 +108,25 @@ def status(now: datetime) -> Status:
         slots=_slots(now),
         messages=Delivery.objects.filter(status=DeliveryStatus.PENDING).count(),
         outages=list(Outage.objects.all()[:OUTAGES_SHOWN]),
-        check=SlotCheck.objects.first(),
+        check=check,
+        check_examples=_missing_slots(check),
     )
+
+
+def _missing_slots(check: SlotCheck | None) -> list[MissingSlot]:
+    """Return the first of what a count did not find."""
+    examples = check.examples[:EXAMPLES_SHOWN] if check else []
+    rows = Schedule.objects.select_related("orchestration")
+    schedules = rows.in_bulk({each["schedule"] for each in examples}) if examples else {}
+    return [
+        MissingSlot(
+            each["schedule"],
+            schedules.get(each["schedule"]),
+            datetime.fromisoformat(each["due_at"]) if "due_at" in each else None,
+            each.get("error", ""),
+        )
+        for each in examples
+    ]
 
 
 def seen_processes(now: datetime) -> list[Seen]:

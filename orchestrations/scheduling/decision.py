@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,6 +14,8 @@ from orchestrator_site.lib.durations import humanize
 
 # A moment that is fired at most so late is on time; later it was missed, and misfire decides.
 ON_TIME = timedelta(seconds=60)
+# One on time that is so late says so: something kept it.
+SLOW = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Policy:
     A moment starts `lead` before it is due. `refusal` is the outcome and the reason for all of them
     where no run can be made at all: the schedule or its orchestration is off, or there is nothing
     to run. `downtimes` tell why a moment later than `on_time` was not decided in time, and
-    `chosen_by` who chose what becomes of those.
+    `chosen_by` who chose what becomes of those. `run_name` names the run of a moment that is made
+    only now; without it it is told by its moment.
     """
 
     timezone: str
@@ -75,6 +78,7 @@ class Policy:
     downtimes: Sequence[Downtime] = ()
     on_time: timedelta = ON_TIME
     chosen_by: str = ""
+    run_name: Callable[[datetime], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,14 @@ def decide(
             decision = _passed_over(policy, moment, now, chosen)
         decisions.append(_told(decision, occurrence))
         if decision.make_run:
-            unfinished = unfinished.plus(f"the run due at {_words(policy, moment)}")
+            unfinished = unfinished.plus(_run_name(policy, moment))
     return decisions
+
+
+def _run_name(policy: Policy, moment: datetime) -> str:
+    if policy.run_name is not None:
+        return policy.run_name(moment)
+    return f"the run due at {_words(policy, moment)}"
 
 
 def _told(decision: Decision, occurrence: Occurrence) -> Decision:
@@ -170,6 +180,9 @@ def _overlapped(
         who = f"{policy.chosen_by} chose to run it." if policy.chosen_by else ""
         texts = (f"Missed, run {after} late.", _why_missed(policy, moment), who)
         late = " ".join(text for text in texts if text)
+    elif now - moment >= SLOW:
+        after = humanize((now - moment).total_seconds())
+        late = f"{after} late. {_why_missed(policy, moment)}".strip()
     if unfinished.count == 0:
         return Decision(moment, SlotOutcome.FIRED, late, make_run=True)
     first, names = _sentence(unfinished.first), unfinished.words

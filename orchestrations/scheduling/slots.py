@@ -12,10 +12,12 @@ Schedules that are on time come before those with a backlog, and then the furthe
 from __future__ import annotations
 
 import logging
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Case, Count, F, Max, Min, When
@@ -33,6 +35,7 @@ from orchestrations.enums import (
 from orchestrations.models import OrchestrationVersion, Run, RunEvent, Schedule, Slot
 from orchestrations.scheduling.decision import (
     ON_TIME,
+    SLOW,
     Decision,
     Downtime,
     Policy,
@@ -57,6 +60,7 @@ STALL_LIMIT = "20s"
 INSTANT = timedelta(microseconds=1)
 # Characters. One reason that is too long would keep its whole batch from being written.
 LONGEST_REASON = 500
+MARK = re.compile(r"⟪(\d+) ([^⟫]+)⟫")
 UNREADABLE = (cron.CronError, cron.ZoneError)
 
 logger = logging.getLogger(__name__)
@@ -333,10 +337,10 @@ def _known(dues: Sequence[_Due], now: datetime) -> _Known:
 
 
 def _why_late(dues: Sequence[_Due], now: datetime) -> list[Downtime]:
-    """Return the downtimes that late moments may tell of; asks nothing where none is late."""
+    """Return the downtimes that late moments may tell of; asks nothing where none is."""
     starts = [due.moments[0].at - due.schedule.ahead for due in dues if due.moments]
     first = min(starts, default=now)
-    return downtimes(first, now) if now - first > ON_TIME else []
+    return downtimes(first, now) if now - first >= SLOW else []
 
 
 def _decide(due: _Due, known: _Known, now: datetime) -> list[Decision]:
@@ -357,6 +361,7 @@ def _decide(due: _Due, known: _Known, now: datetime) -> list[Decision]:
         downtimes=known.downtimes,
         on_time=known.on_time,
         chosen_by=known.chosen_by,
+        run_name=partial(_mark, schedule.pk),
     )
     unfinished = known.unfinished.get(schedule.orchestration_id, Unfinished())
     decisions = decide(
@@ -368,9 +373,23 @@ def _decide(due: _Due, known: _Known, now: datetime) -> list[Decision]:
     )
     for decision in decisions:
         if decision.make_run:
-            unfinished = unfinished.plus(f"the run due at {decision.due_at:%Y-%m-%d %H:%M} UTC")
+            unfinished = unfinished.plus(_mark(schedule.pk, decision.due_at))
     known.unfinished[schedule.orchestration_id] = unfinished
     return decisions
+
+
+def _mark(schedule_id: int, due_at: datetime) -> str:
+    """Name a run that has no number before it is written."""
+    return f"run ⟪{schedule_id} {due_at.isoformat()}⟫"
+
+
+def _numbered(reason: str, run_of: Mapping[tuple[int, datetime], Run]) -> str:
+    """Put the numbers of runs for their marks."""
+
+    def number(mark: re.Match[str]) -> str:
+        return str(run_of[int(mark[1]), datetime.fromisoformat(mark[2])].pk)
+
+    return MARK.sub(number, reason)
 
 
 def _ask_to_terminate(decisions: Sequence[tuple[Schedule, Decision]], now: datetime) -> list[int]:
@@ -419,13 +438,18 @@ def _write(
         )
         for run in runs
     )
-    run_of = {(run.schedule_id, run.scheduled_for): run for run in runs}
+    run_of: dict[tuple[int, datetime], Run] = {
+        (schedule.pk, decision.due_at): run
+        for (schedule, decision), run in zip(
+            ((each, d) for each, d in decisions if d.make_run), runs, strict=True
+        )
+    }
     Slot.objects.bulk_create(
         Slot(
             schedule=schedule,
             due_at=decision.due_at,
             outcome=decision.outcome,
-            reason=decision.reason[:LONGEST_REASON],
+            reason=_numbered(decision.reason, run_of)[:LONGEST_REASON],
             kind=decision.kind,
             lead=schedule.lead,
             run=run_of.get((schedule.pk, decision.due_at)),

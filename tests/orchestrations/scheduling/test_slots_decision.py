@@ -65,7 +65,9 @@ def test_a_moment_on_time_meets_unfinished_runs(
 
 
 @pytest.mark.parametrize("misfire", Misfire)
-@pytest.mark.parametrize(("seconds", "is_on_time"), [(0, True), (60, True), (60.001, False)])
+@pytest.mark.parametrize(
+    ("seconds", "is_on_time"), [(0, True), (9.9, True), (60, True), (60.001, False)]
+)
 def test_up_to_a_minute_late_is_on_time(
     misfire: Misfire, seconds: float, *, is_on_time: bool
 ) -> None:
@@ -75,7 +77,8 @@ def test_up_to_a_minute_late_is_on_time(
     runs = is_on_time or misfire != Misfire.SKIP
     assert made.outcome == (F if runs else M)
     assert made.make_run is runs
-    assert (made.reason == "") is is_on_time
+    said = "" if seconds < 10 else "1 min late."
+    assert (made.reason == said) is is_on_time
 
 
 LATE3 = [at(180), at(120), at(60)]

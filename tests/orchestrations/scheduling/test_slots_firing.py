@@ -486,7 +486,25 @@ def test_a_run_of_the_same_moment_makes_room_too(first: Overlap) -> None:
     assert ended is not None
     assert kept is not None
     assert (ended.terminate_at, kept.terminate_at) == (NOON, None)
-    assert two.slots.get().reason.startswith("Terminates the run due at 2026-06-01 12:00 UTC")
+    assert two.slots.get().reason == f"Terminates run {ended.pk} to make room."
+
+
+def test_moments_that_are_decided_together_name_each_others_runs_by_number() -> None:
+    orchestration = make_empty_orchestration()
+    one = make_schedule(NOON, orchestration=orchestration, overlap=Overlap.QUEUE_ALL)
+    two = make_schedule(
+        NOON - HOUR, orchestration=orchestration, misfire="all", overlap="queue_all"
+    )
+    fire_due(NOON + timedelta(seconds=38))
+
+    runs = {(run.schedule_id, run.scheduled_for): run.pk for run in Run.objects.all()}
+    at_noon, hour_ago = runs[one.pk, NOON], runs[two.pk, NOON - HOUR]
+    reasons = {(s.schedule_id, s.due_at): s.reason for s in Slot.objects.all()}
+    assert reasons == {
+        (one.pk, NOON): "38 sec late.",
+        (two.pk, NOON - HOUR): f"Missed, run 1 hr late. Waits behind run {at_noon}.",
+        (two.pk, NOON): f"38 sec late. Waits behind run {at_noon} and run {hour_ago}.",
+    }
 
 
 def test_a_reason_that_is_too_long_is_cut_and_stops_nothing() -> None:

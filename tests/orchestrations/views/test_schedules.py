@@ -13,12 +13,14 @@ import time_machine
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from orchestrations.enums import SlotOutcome, StartedBy
 from orchestrations.models import Orchestration, Schedule, Slot
 from orchestrations.services.orchestrations import move_to_trash, set_enabled
 from orchestrations.services.schedules import create_schedule, delete_schedule
+from orchestrations.services.schedules import set_enabled as switch_schedule
 from tests.builders import make_empty_orchestration, make_run, make_user
 from tests.pages import text_of, values_posted
 
@@ -425,3 +427,20 @@ def test_a_viewer_sees_no_buttons(client: Client, orchestration: Orchestration) 
     assert new_url(orchestration) not in body
     assert url("slots", schedule) not in body  # nothing was due yet
     assert "On" in text_of(client.get(list_url(orchestration), headers=HTMX))
+
+
+def test_the_line_says_who_switched_it_off_and_what_nobody_has_started(client: Client) -> None:
+    ann = make_user(role="Editor", name="ann")
+    client.force_login(ann)
+    orchestration = make_empty_orchestration()
+    off = create_schedule(orchestration, cron="0 * * * *", timezone="UTC", user=ann)
+    switch_schedule(off, enabled=False, user=ann)
+    late = create_schedule(orchestration, cron="0 * * * *", timezone="UTC", user=ann)
+    page = reverse("schedule-list", args=[orchestration.pk])
+    assert "No next run: switched off" in text_of(client.get(page))
+    assert "by ann" in text_of(client.get(page))
+    assert "and not started yet" not in text_of(client.get(page))
+
+    past = timezone.now() - timedelta(seconds=11)
+    Schedule.objects.filter(pk=late.pk).update(next_fire_at=past)
+    assert "and not started yet" in text_of(client.get(page))

@@ -92,6 +92,7 @@ def test_the_page_shows_slots_outages_and_the_count(viewer: Client) -> None:
 
     assert "1 of 1,440 due moments have no slot." in page
     assert f'href="/schedules/{schedule.pk}/slots/"' in page
+    assert f"{schedule.orchestration}, Every hour on the hour, UTC</a>: due at 2026-06-01" in page
     assert "2 min" in page
     assert "No scheduler &lt;b&gt;was&lt;/b&gt; seen." in page
 
