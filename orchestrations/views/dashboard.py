@@ -13,6 +13,7 @@ from components.queries import storage
 from orchestrations.enums import RunStatus
 from orchestrations.models import Orchestration
 from orchestrations.queries import health, runs, schedules
+from orchestrations.queries.waiting import run_places
 from orchestrations.services.sample import load_sample_project
 from orchestrator_site.lib.access import EDIT, VIEW, person, requires
 from orchestrator_site.lib.database_clock import database_now
@@ -40,6 +41,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         ],
         "total": sum(found.counts.values()),
         "running": found.running,
+        "places": run_places(item.run for item in found.running),
         "failures": found.failures,
         "coming": schedules.coming(10),
         "health": health.health(database_now()),

@@ -67,8 +67,11 @@ def test_it_shows_what_runs_what_comes_and_what_failed(viewer: Client, control: 
     run = make_run(orchestration)
     control.advance(run)
     control.end(run, "t1")
+    make_run(orchestration, reason="Waits behind a run that ended long ago.")
     text = text_of(viewer.get("/"))
-    for part in ("1 of 2 tasks", "Mornings: ", "09:00", "“Orders” failed: no such table."):
+    assert "ended long ago" not in text  # what was said when it was made
+    line = f"1st in line behind run {run.pk}"
+    for part in ("1 of 2 tasks", "Mornings: ", "09:00", "“Orders” failed: no such table.", line):
         assert part in text
 
 

@@ -111,6 +111,13 @@ def test_a_row_says_what_starts_it_and_draws_its_runs(viewer: Client) -> None:
     last = make_run(orchestration)
     page = viewer.get(URL)
     assert "Every day at 00:00, UTC When 3 tables are updated off" in text_of(page)
+    for kind, words in (
+        ("webhook", "When it is called off"),
+        ("files", "When a file arrives off"),
+        ("orchestration", "When an orchestration ends off"),
+    ):
+        Trigger.objects.filter(pk=trigger.pk).update(kind=kind)
+        assert words in text_of(viewer.get(URL))
     bars = re.findall(r'class="strip-bar" x="(\d+)" y="(\d+)" .*?height="(\d+)"', str(page.content))
     assert bars == [("0", "0", "22"), ("8", "9", "13"), ("16", "17", "5")]
     assert f'<a class="status-created" href="/runs/{last.pk}/"' in page.content.decode()

@@ -20,8 +20,15 @@ from orchestrations.models import Orchestration, Run
 from orchestrations.queries.run_log import log_after, log_tail
 from orchestrations.services.orchestrations import save_orchestration
 from orchestrations.services.schedules import create_schedule
-from orchestrations.services.triggers import create_trigger
-from tests.builders import make_configuration, make_orchestration, make_run, make_user
+from orchestrations.services.triggers import create_trigger, run_now
+from tests.builders import (
+    make_configuration,
+    make_orchestration,
+    make_run,
+    make_trigger,
+    make_user,
+    update_table,
+)
 from tests.control import Control
 from tests.pages import text_of
 
@@ -112,6 +119,15 @@ def test_the_page_names_the_first_files_that_started_the_run_and_holds_the_other
     assert "* in /data/in 0.csv arrived, 5 B 1.csv arrived, 5 B and 21 more" in text
     assert "13 more 10.csv arrived, 5 B" in text
     assert "* in /data/in" in text_of(viewer.get(reverse("runs")))
+
+
+def test_a_run_by_hand_of_what_was_there_names_it_too(viewer: Client) -> None:
+    trigger = make_trigger("in.c-shop.orders", "in.c-shop.items", orchestration=make("a"))
+    update_table("in.c-shop.orders")
+    run = run_now(trigger, user=make_user(name="grace"))
+    text = text_of(viewer.get(run.get_absolute_url()))
+    assert "Trigger in.c-shop.items, in.c-shop.orders" in text
+    assert "Updates that started it in.c-shop.orders version 1" in text
 
 
 @pytest.mark.parametrize(
