@@ -353,6 +353,8 @@ def trigger_errors(said: Mapping[str, Any], tables: Sequence[str]) -> dict[str, 
     if not 1 <= cooldown <= LONGEST_COOLDOWN:
         wrong["cooldown"] = f"This takes a whole number of minutes from 1 to {LONGEST_COOLDOWN}."
     kind = said.get("kind", TriggerKind.TABLES)
+    if kind == TriggerKind.TABLES and not {"cooldown", "fresh_for"} & set(wrong):
+        wrong |= _freshness_errors(said["fresh_for"], cooldown)
     if kind == TriggerKind.TABLES and (problem := _table_problem(tables)):
         wrong["tables"] = problem
     if kind == TriggerKind.ORCHESTRATION:
@@ -360,6 +362,17 @@ def trigger_errors(said: Mapping[str, Any], tables: Sequence[str]) -> dict[str, 
     if kind == TriggerKind.FILES:
         wrong |= place_errors(said["place"], said["pattern"])
     return wrong
+
+
+def _freshness_errors(fresh_for: int | None, cooldown: int) -> dict[str, str]:
+    """Refuse what would lose each update that comes while the trigger cools down."""
+    if fresh_for is None or fresh_for > cooldown:
+        return {}
+    text = (
+        f"Use more than {cooldown} min, for which it rests after a run: what comes meanwhile "
+        "would be too old to count."
+    )
+    return {"fresh_for": text}
 
 
 def _source_errors(said: Mapping[str, Any]) -> dict[str, str]:

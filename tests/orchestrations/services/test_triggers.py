@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -173,3 +174,19 @@ def test_run_now_is_refused_in_the_trash() -> None:
     move_to_trash(trigger.orchestration, user=None)
     with pytest.raises(NotAllowed, match="in the trash"):
         triggers.run_now(trigger, user=make_user())
+
+
+@pytest.mark.parametrize(("fresh_for", "is_refused"), [(4, True), (5, True), (6, False)])
+def test_an_update_that_comes_while_it_cools_down_is_not_too_old_afterwards(
+    fresh_for: int, *, is_refused: bool
+) -> None:
+    orchestration = make_empty_orchestration()
+    expected: Any = pytest.raises(InvalidTrigger) if is_refused else nullcontext()
+    with expected as caught:
+        triggers.create_trigger(
+            orchestration, tables=[ORDERS], user=None, cooldown=5, fresh_for=fresh_for
+        )
+    if is_refused:
+        assert caught is not None
+        assert set(caught.value.fields) == {"fresh_for"}
+        assert "Use more than 5 min" in caught.value.fields["fresh_for"]
