@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -56,13 +56,14 @@ def watch_files(now: datetime | None = None) -> int:
 def look_at(trigger: Trigger, now: datetime | None = None) -> int:
     """Look at one trigger's place; return how many files have arrived there."""
     begun = now or timezone.now()
+    strange: list[str] = []
     try:
         found = ask(
             f"place {trigger.place} {trigger.pattern}",
-            lambda: look(trigger.place, trigger.pattern),
+            lambda: look(trigger.place, trigger.pattern, strange),
             seconds=PATIENCE,
         )
-        return _note(trigger, found, begun, now or timezone.now())
+        return _note(trigger, found, begun, now or timezone.now(), problem=_strange(strange))
     except MissingPlace as error:  # as if it were empty: what is there later is new
         return _note(trigger, [], begun, now or timezone.now(), problem=str(error))
     except PlaceError as error:
@@ -79,6 +80,15 @@ def look_at(trigger: Trigger, now: datetime | None = None) -> int:
             problem = f"{OURS} Reference: {reference}."
     Trigger.objects.filter(pk=trigger.pk).update(problem=problem[:LONGEST_PROBLEM])
     return 0
+
+
+def _strange(names: Sequence[str]) -> str:
+    """Say which files are left out; empty where none is."""
+    if not names:
+        return ""
+    shown = ascii(names[0])[1:-1]
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"Left out: “{shown[:100]}”{more}; no run can be given such a name."
 
 
 @transaction.atomic

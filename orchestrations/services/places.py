@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ MOST_NAMES = 100_000
 LONGEST_PLACE = 1000
 LONGEST_PATTERN = 200
 S3 = "s3://"
+# Control characters, all line breaks, and halves of surrogate pairs: bytes that are no UTF-8.
+STRANGE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 logger = logging.getLogger(__name__)
 # Of a store that does not answer no look is held for long; the next one comes in ten seconds.
@@ -79,8 +82,11 @@ def place_errors(place: str, pattern: str) -> dict[str, str]:
     return wrong
 
 
-def look(place: str, pattern: str) -> list[Found]:
+def look(place: str, pattern: str, left_out: list[str] | None = None) -> list[Found]:
     """Return the files at a place whose names fit, in the order of their names.
+
+    Names with line breaks, other control characters or bytes that are no UTF-8 can be put into no
+    variable of a run; they are added to `left_out`.
 
     Raises MissingPlace where it is not there (yet), and PlaceError with a sentence where it may not
     be read, or holds more than 10,000 that fit, or 100,000 in all.
@@ -90,11 +96,14 @@ def look(place: str, pattern: str) -> list[Found]:
     wanted = pattern or "*"
     found = []
     for each in files:
-        # Programs that copy write to hidden files first. A name that is no UTF-8 cannot be stored;
-        # another program would not read it either.
+        # Programs that copy write to hidden files first.
         is_hidden = each.name.startswith(".") and not wanted.startswith(".")
-        if fnmatch.fnmatchcase(each.name, wanted) and each.name.isprintable() and not is_hidden:
+        if is_hidden or not fnmatch.fnmatchcase(each.name, wanted):
+            continue
+        if not STRANGE.search(each.name):
             found.append(each)
+        elif left_out is not None:
+            left_out.append(each.name)
         if len(found) > MOST_FILES:
             raise PlaceError(f"More than {MOST_FILES:,} files fit; move old ones away.")
     return sorted(found, key=lambda each: each.name)

@@ -32,7 +32,7 @@ class IntervalAdvice:
 
 def interval_advice(cron: Cron) -> IntervalAdvice | None:
     """Return what is to be said of a step that does not divide its field; None for the others."""
-    minute, hour, day, _, _ = cron.fields
+    minute, hour, day, _, weekday = cron.fields
     if step := _uneven(minute, cron.minutes, HOUR):
         rest = HOUR - cron.minutes[-1]
         text = (
@@ -48,7 +48,8 @@ def interval_advice(cron: Cron) -> IntervalAdvice | None:
         )
         return IntervalAdvice(text, step, "hours")
     days = sorted(day for day in cron.days if day > 0)
-    if (step := _step(day, days, 1, MONTH)) > 1:
+    # Beside days of the week no interval says the same.
+    if weekday == "*" and (step := _step(day, days, 1, MONTH)) > 1:
         which = f"days {_listed(days)}" if len(days) > 1 else "only then"
         text = (
             f"Cron begins anew on the 1st of each month: {which}, so that the last "

@@ -272,6 +272,25 @@ def test_a_file_that_comes_before_the_first_look_counts(incoming: Path, tmp_path
     }
 
 
+def test_names_of_any_language_count_and_those_that_no_run_can_be_given_are_said(
+    incoming: Path,
+) -> None:
+    """As macOS writes them: “9.41 AM” with a narrow no-break space."""
+    trigger = waiting(incoming, "*.csv")
+    looks(1)
+    good = {"a\u00a0b.csv", "Bericht 9.41\u202fAM.csv", "čísla.csv", "数.csv"}
+    for name in good | {"a\nb.csv", "a\x07.csv", "skip\n.txt"}:
+        (incoming / name).write_text("x")
+    (Path(os.fsdecode(os.fsencode(incoming) + b"/\xff.csv"))).write_text("x")
+
+    assert sum(looks(3, NOON + LOOK)) == 4
+    found = {event.details["file"].rpartition("/")[2] for event in TriggerEvent.objects.all()}
+    assert found == good
+    trigger.refresh_from_db()
+    assert trigger.problem.startswith("Left out: “")
+    assert trigger.problem.endswith("” and 2 more; no run can be given such a name.")
+
+
 def test_too_many_files_are_said(incoming: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "MOST_FILES", 2)
     trigger = waiting(incoming)
