@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -24,6 +24,16 @@ AHEAD = timedelta(days=7)
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """When a run that has not ended will probably process from now on."""
+
+    run: int
+    orchestration: int
+    begins_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What is expected from now on; `until` comes earlier than asked for where there is too much.
 
@@ -34,6 +44,7 @@ class Forecast:
     usual: dict[int, Usual]
     until: datetime
     unreadable: list[int]
+    unfinished: list[Ahead] = field(default_factory=list)
 
 
 def forecast(
@@ -57,7 +68,8 @@ def forecast(
     starts = [start for _, _, start in merged[:most]]
     active = list(Run.objects.filter(status__in=ACTIVE_RUN, started_at__isnull=False))
     queued = Run.objects.filter(status__in=QUEUED_RUN).order_by("pk")
-    waiting = list(queued.values_list("orchestration_id", flat=True)[:most])
+    line = list(queued.values_list("pk", "orchestration_id")[:most])
+    waiting = [orchestration for _, orchestration in line]
     ids = {start.orchestration for start in starts} | {run.orchestration_id for run in active}
     usual = usual_of(ids.union(waiting))
     running = [
@@ -65,7 +77,24 @@ def forecast(
         for run in active
     ]
     expected = replay(starts, usual, running, waiting, now=now, limit=settings.JOB_LIMIT)
-    return Forecast(expected, usual, until, unreadable)
+    unfinished = _unfinished(active, line, usual, now)
+    return Forecast(expected, usual, until, unreadable, unfinished)
+
+
+def _unfinished(
+    active: Sequence[Run], line: Sequence[tuple[int, int]], usual: dict[int, Usual], now: datetime
+) -> list[Ahead]:
+    """Return what is left of the runs that process, and then those in line, one after another."""
+    found = [
+        Ahead(run.pk, run.orchestration_id, now, _end_of(run, usual.get(run.orchestration_id), now))
+        for run in active
+    ]
+    free = {ahead.orchestration: ahead.ends_at for ahead in found}
+    for run, orchestration in line:
+        begins = free.get(orchestration, now)
+        free[orchestration] = begins + usual.get(orchestration, Usual()).p50
+        found.append(Ahead(run, orchestration, begins, free[orchestration]))
+    return found
 
 
 def usual_of(orchestration_ids: set[int]) -> dict[int, Usual]:

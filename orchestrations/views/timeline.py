@@ -18,7 +18,7 @@ from orchestrations.enums import RunStatus
 from orchestrations.insights.forecast import Expected, Fate
 from orchestrations.insights.timeline import WIDTH, Axis, Bar, Mark, bars
 from orchestrations.models import Orchestration, Run, Schedule
-from orchestrations.services.timeline import Forecast, forecast, runs_between
+from orchestrations.services.timeline import Ahead, Forecast, forecast, runs_between
 from orchestrator_site.lib.access import VIEW, requires
 from orchestrator_site.lib.durations import humanize
 from orchestrator_site.lib.htmx import render_page_or_fragment
@@ -77,7 +77,8 @@ def page(request: HttpRequest) -> HttpResponse:
     shown = rows[:LINES]
     coming = forecast(now, now + ahead)
     axis = Axis(now - back, now + ahead)
-    lines = _lines(axis, shown, runs_between(axis.begin, now, shown), coming, now)
+    runs = runs_between(axis.begin, now, shown)
+    lines = _lines(axis, shown, runs, coming, now)
     zone = timezone.get_current_timezone()
     context: dict[str, Any] = {
         "lines": lines,
@@ -86,6 +87,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "width": WIDTH,
         "height": len(lines) * ROW,
         "table": _table(coming, {o.pk: o for o in shown}),
+        "ran": runs[-LISTED:][::-1],
+        "names": {o.pk: o for o in shown},
         "listed": LISTED,
         "cut": coming.until if coming.until < now + ahead else None,
         "unreadable": Schedule.objects.filter(pk__in=coming.unreadable),
@@ -111,6 +114,9 @@ def _lines(
     for run in runs:
         marks[run.orchestration_id].append(_run_mark(run, now))
     shown = {orchestration.pk for orchestration in orchestrations}
+    for ahead in coming.unfinished:
+        if ahead.orchestration in shown and ahead.begins_at < axis.end:
+            marks[ahead.orchestration].append(_ahead_mark(ahead, now))
     for each in coming.expected:
         if each.start.orchestration in shown and each.start.at < axis.end:
             marks[each.start.orchestration].append(_expected_mark(each))
@@ -126,6 +132,13 @@ def _run_mark(run: Run, now: datetime) -> Mark:
     label = RunStatus(run.status).label
     text = f"Run {run.pk}, {label}: {_time(began)}, {humanize((ended - began).total_seconds())}"
     return Mark(began, ended, str(run.status), text, reverse("run", args=[run.pk]))
+
+
+def _ahead_mark(ahead: Ahead, now: datetime) -> Mark:
+    fate = Fate.WAITS if ahead.begins_at > now else Fate.RUNS
+    text = f"Run {ahead.run}: expected {_time(ahead.begins_at)} to {_time(ahead.ends_at)}"
+    url = reverse("run", args=[ahead.run])
+    return Mark(ahead.begins_at, ahead.ends_at, f"expected-{fate}", text, url)
 
 
 def _expected_mark(each: Expected) -> Mark:

@@ -83,6 +83,25 @@ def test_a_run_that_waits_now_is_first_in_line() -> None:
     assert (first.start.at, first.begins_at) == (NOW + 20 * MINUTE, NOW + 40 * MINUTE)
 
 
+def test_what_is_left_of_runs_that_have_not_ended_is_drawn_and_what_ran_is_a_table(
+    viewer: Client,
+) -> None:
+    orchestration = make_empty_orchestration(name="Slow")
+    done = ran(orchestration, 40, ago=3 * HOUR)
+    goes_on = make_run(
+        orchestration, status=RunStatus.PROCESSING, started_at=NOW - 10 * MINUTE, ended_at=None
+    )
+    waits = make_run(orchestration)
+    answer = viewer.get("/timeline/?range=day")
+    html, text = answer.content.decode(), text_of(answer)
+
+    assert f"Run {goes_on.pk}: expected Mon 12:10 to Mon 12:40" in html
+    assert f"Run {waits.pk}: expected Mon 12:40 to Mon 13:20" in html
+    assert "Started Orchestration Run Status Duration" in text
+    assert f"Slow {goes_on.pk} Processing" in text
+    assert f"Slow {done.pk} Success 40 min" in text
+
+
 def test_schedules_that_are_off_paused_or_end_start_nothing() -> None:
     scheduled("0 * * * *", enabled=False)
     scheduled("0 * * * *", paused_until=NOW + 2 * HOUR)
